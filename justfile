@@ -1,0 +1,22 @@
+# The entry points for people and for CI. `just --list` shows them.
+python := ".venv/bin/python"
+
+# Format, lint, types and the fast tests.
+check:
+    .venv/bin/ruff format --check .
+    .venv/bin/ruff check .
+    .venv/bin/mypy
+    {{python}} -m pytest -m "not engine and not journey"
+
+# Everything that has no journey mark: unit and contract tests.
+test:
+    {{python}} -m pytest -m "not journey"
+
+# Users' stories with real git, ssh, Docker and nginx.
+journeys:
+    {{python}} -m pytest -m journey
+
+# Format and mend what can be mended.
+fix:
+    .venv/bin/ruff format .
+    .venv/bin/ruff check --fix .

@@ -1,0 +1,40 @@
+"""The seam to building: a Source becomes a BuildPlan, a BuildPlan becomes an Image."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from paas.model import App, Finding, Image, ProcessType
+from paas.reporter import Reporter
+from paas.source import Source
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """A Dockerfile and how to use it. Made by looking at the source only; nothing has run yet."""
+
+    builder: str  # "dockerfile" or the buildpack's name
+    summary: str  # one line: "Python 3.13.5 (.python-version), uv (uv.lock), Flask"
+    dockerfile: str
+    processes: tuple[ProcessType, ...]  # of the Procfile, else the default
+    trusted: bool = False  # our own Dockerfile: may use the stack image and cache mounts
+    ignore: tuple[str, ...] = ()  # .dockerignore patterns, in order
+    args: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    port: int | None = None  # None: the one EXPOSEd port, else 5000
+    notes: tuple[str, ...] = ()  # shown under the summary: why a default was taken
+
+
+class Builder(Protocol):
+    """Turns pushed trees into images."""
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return the part of `doctor` about stack, apt cache and build wall."""
+
+    def plan(self, app: App, source: Source) -> BuildPlan:
+        """Detect. Raises BuildFailed: what was seen, what would match."""
+
+    def build(
+        self, app: App, plan: BuildPlan, source: Source, reporter: Reporter, *, no_cache: bool
+    ) -> Image:
+        """Build with the engine. Raises BuildFailed with the last lines and the likely cause."""

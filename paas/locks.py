@@ -1,0 +1,118 @@
+"""flock on one file per app, held by the process that works: it dies with it, nothing is stale."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from paas.errors import Conflict
+
+POLL = 0.1  # seconds
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock, and since when (seconds since the epoch)."""
+
+    actor: str
+    reason: str
+    since: float
+
+    def __str__(self) -> str:
+        return f"{self.reason} by {self.actor}, started {time.time() - self.since:.0f} s ago"
+
+
+class Locks:
+    """The locks of one instance. One holder works per app, one waits, the newest waiter wins."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @contextmanager
+    def app(
+        self, app_id: int, actor: str, reason: str, waiting: Callable[[Holder], None] | None = None
+    ) -> Iterator[None]:
+        """Hold the app's lock. Calls `waiting` once if somebody else holds it.
+
+        Without `waiting` a held lock raises Conflict at once. A waiter is replaced when a newer one
+        comes; then it raises Conflict.
+        """
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with open(self._directory / f"app-{app_id}.lock", "a+b") as file:  # noqa: PTH123 - flock wants a descriptor
+            if not _try_lock(file.fileno()):
+                holder = _read_holder(file.fileno())
+                if waiting is None:
+                    raise Conflict(
+                        f"Another command is at work on this app ({holder})",
+                        hint="Wait until it has ended, then try again.",
+                    )
+                waiting(holder)
+                self._wait(app_id, file.fileno())
+            _write_holder(file.fileno(), Holder(actor, reason, time.time()))
+            try:
+                yield
+            finally:
+                os.ftruncate(file.fileno(), 0)
+
+    @contextmanager
+    def build_slot(self, slots: int, waiting: Callable[[int], None]) -> Iterator[None]:
+        """Hold one of `slots` build slots of the host; `waiting(place)` when all are taken."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        told = False
+        while True:
+            for slot in range(slots):
+                with open(self._directory / f"build-{slot}.lock", "a+b") as file:  # noqa: PTH123 - as above
+                    if _try_lock(file.fileno()):
+                        yield
+                        return
+            if not told:
+                waiting(slots)
+                told = True
+            time.sleep(POLL)
+
+    def holder(self, app_id: int) -> Holder | None:
+        """Return who holds the app's lock, None when it is free."""
+        path = self._directory / f"app-{app_id}.lock"
+        if not path.exists():
+            return None
+        with open(path, "a+b") as file:  # noqa: PTH123 - as above
+            return None if _try_lock(file.fileno()) else _read_holder(file.fileno())
+
+    def _wait(self, app_id: int, descriptor: int) -> None:
+        """Wait for the lock as the only waiter: the newest ticket wins, an older one gives up."""
+        ticket_file = self._directory / f"app-{app_id}.next"
+        ticket = f"{time.time_ns()}-{os.getpid()}"
+        ticket_file.write_text(ticket)
+        while not _try_lock(descriptor):
+            time.sleep(POLL)
+            if ticket_file.read_text() != ticket:
+                raise Conflict(
+                    "A newer push to this app took this one's place in the queue",
+                    hint="Push again if yours is the one to keep.",
+                )
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write_holder(descriptor: int, holder: Holder) -> None:
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, json.dumps([holder.actor, holder.reason, holder.since]).encode())
+
+
+def _read_holder(descriptor: int) -> Holder:
+    text = os.pread(descriptor, 4096, 0).decode(errors="replace")
+    try:
+        actor, reason, since = json.loads(text)
+    except ValueError:  # the holder has not written its name yet
+        return Holder("somebody", "a command", time.time())
+    return Holder(str(actor), str(reason), float(since))

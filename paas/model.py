@@ -1,0 +1,311 @@
+"""The words of design.md as frozen values; every name is validated at construction."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from paas.errors import InvalidName
+
+APP_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
+PROCESS_TYPE = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
+CONFIG_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
+DOMAIN_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", re.ASCII)
+OBJECT_ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
+
+RESERVED_APP_NAMES = frozenset(
+    [
+        "paas",
+        "git",
+        "admin",
+        "default",
+        "localhost",
+        "www",
+        "host",
+        "none",
+        "bridge",
+        "stack",
+        "apt-cache",
+    ]
+)
+RESERVED_CONFIG_KEYS = frozenset({"PORT", "HOME", "TMPDIR"})
+RESERVED_CONFIG_PREFIXES = ("PAAS_", "DOCKER_")
+CONFIG_VALUE_BYTES = 64 * 1024
+CONFIG_TOTAL_BYTES = 1024 * 1024
+UID_BASE = 200_000
+DEFAULT_PORT = 5000
+
+
+def app_name(name: str) -> str:
+    """Return `name` if it is a valid app name; raise InvalidName otherwise."""
+    if not APP_NAME.fullmatch(name) or "--" in name:
+        raise InvalidName(
+            f"{name!r} is not an app name",
+            hint="Use 1-40 lower-case letters, digits and single hyphens, a letter first.",
+        )
+    if name in RESERVED_APP_NAMES:
+        raise InvalidName(f"{name!r} is a reserved name", hint="Choose another app name.")
+    return name
+
+
+def process_type(name: str) -> str:
+    """Return `name` if it is a valid process type; raise InvalidName otherwise."""
+    if not PROCESS_TYPE.fullmatch(name):
+        raise InvalidName(
+            f"{name!r} is not a process type",
+            hint="Use 1-31 lower-case letters, digits, _ and -, a letter first.",
+        )
+    return name
+
+
+def config_key(key: str) -> str:
+    """Return `key` if apps may set it; raise InvalidName otherwise."""
+    if not CONFIG_KEY.fullmatch(key):
+        raise InvalidName(
+            f"{key!r} is not a config key",
+            hint="Use letters, digits and _, not a digit first, at most 128 characters.",
+        )
+    if key in RESERVED_CONFIG_KEYS or key.startswith(RESERVED_CONFIG_PREFIXES):
+        raise InvalidName(f"{key} is set by paas itself", hint="Choose another key.")
+    return key
+
+
+def domain_name(domain: str) -> str:
+    """Return the normalised (lower case, punycode, no final dot) domain; raise InvalidName.
+
+    Limits are those of RFC 1035: labels of at most 63 octets, names of at most 253.
+    """
+    try:
+        name = domain.rstrip(".").lower().encode("idna").decode("ascii") if domain else ""
+    except UnicodeError:
+        name = ""
+    labels = name.split(".")
+    if len(name) > 253 or not all(DOMAIN_LABEL.fullmatch(label) for label in labels):  # noqa: PLR2004 - RFC 1035
+        raise InvalidName(
+            f"{domain!r} is not a domain name",
+            hint="Give a host name like shop.example.org, without scheme, port, path or wildcard.",
+        )
+    return name
+
+
+def key_name(name: str) -> str:
+    """Return `name` if it can name an ssh key; raise InvalidName otherwise."""
+    if not KEY_NAME.fullmatch(name):
+        raise InvalidName(
+            f"{name!r} is not a key name",
+            hint="Use 1-64 letters, digits and . _ @ -, a letter or digit first.",
+        )
+    return name
+
+
+class Desired(StrEnum):
+    """What the owner wants of an app."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+class DeployState(StrEnum):
+    """The states of one deploy, in order; a crash before SWITCHED is undone, after it finished."""
+
+    RECEIVED = "received"
+    BUILDING = "building"
+    BUILT = "built"
+    RELEASING = "releasing"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    SWITCHED = "switched"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing more will happen to the deploy."""
+        return self in {DeployState.DONE, DeployState.FAILED, DeployState.CANCELLED}
+
+
+class ProcessState(StrEnum):
+    """What the engine says of a container."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    RESTARTING = "restarting"
+    EXITED = "exited"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class App:
+    """One app. `network_index` (0..2047) fixes its subnet and its service addresses."""
+
+    id: int
+    name: str
+    network_index: int
+    created_at: float
+    desired: Desired = Desired.RUNNING
+    deploy_branch: str | None = None
+    version: int | None = None  # of the current release; None before the first deploy
+
+    def __post_init__(self) -> None:
+        app_name(self.name)
+
+    @property
+    def uid(self) -> int:
+        """The numeric user (and group) its processes run as."""
+        return UID_BASE + self.id
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who typed a command: the local admin, or the owner of an ssh key."""
+
+    name: str
+    is_host: bool = False  # root on the host, over the local door
+    fingerprint: str | None = None
+
+
+LOCAL_ADMIN = Actor("root", is_host=True)
+SYSTEM = Actor("paas", is_host=True)
+
+
+@dataclass(frozen=True)
+class ProcessType:
+    """A line of a Procfile. `command` None means the image's own command."""
+
+    name: str
+    command: str | None
+
+    def __post_init__(self) -> None:
+        process_type(self.name)
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as the engine knows it, named by content (`id` is `sha256:...`)."""
+
+    id: str
+    size: int  # bytes
+    new_bytes: int = 0  # bytes in layers that this build added
+    exposed: tuple[int, ...] = ()  # tcp ports of EXPOSE, ascending
+    volumes: tuple[str, ...] = ()  # paths of VOLUME
+    command: tuple[str, ...] = ()  # ENTRYPOINT + CMD
+    user: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What make_release() made and activate() may turn into the next release."""
+
+    image: Image
+    processes: tuple[ProcessType, ...]
+    config: Mapping[str, str]
+    port: int
+    commit: str | None
+    summary: str  # the plan in one line: "Python 3.13.5 (.python-version), uv (uv.lock), Flask"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version of an app that was current at some time; immutable."""
+
+    id: int
+    app_id: int
+    version: int
+    image: str
+    config: Mapping[str, str]
+    processes: tuple[ProcessType, ...]
+    port: int
+    commit: str | None
+    deploy_id: int
+    actor: str
+    reason: str
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """One attempt to make a release current."""
+
+    id: int
+    app_id: int
+    state: DeployState
+    actor: str
+    reason: str  # "push", "config:set", "ps:rebuild", ...
+    commit: str | None
+    branch: str | None
+    started_at: float  # seconds since the epoch
+    finished_at: float | None = None
+    version: int | None = None  # of the release it made
+    error: str = ""
+    pid: int | None = None  # of the process that works on it
+
+
+class ContainerRole(StrEnum):
+    """Why a container exists: to become current, being current, or ending its connections."""
+
+    STARTING = "starting"
+    CURRENT = "current"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container that the database knows. Only ids from here are trusted, never labels."""
+
+    id: str
+    app_id: int
+    deploy_id: int
+    process_type: str
+    slot: int  # 1 for web.1
+    address: str  # IPv4, fixed
+    port: int
+    role: ContainerRole
+    created_at: float
+
+    @property
+    def process(self) -> str:
+        """The process's name, `web.1`."""
+        return f"{self.process_type}.{self.slot}"
+
+
+@dataclass(frozen=True)
+class SshKey:
+    """A public key that may push; `blob` is base64, without type and comment."""
+
+    name: str
+    type: str
+    blob: str
+    fingerprint: str  # SHA256:..., as ssh-keygen prints it
+    created_at: float
+
+    def __post_init__(self) -> None:
+        key_name(self.name)
+
+
+@dataclass(frozen=True)
+class SecurityOptions:
+    """The walls of one app's containers. The defaults are the hardened profile.
+
+    Every field that is loosened is shown by `security:report`. Sizes are bytes.
+    """
+
+    writable_root: bool = False
+    tmp_size: int = 64 * 1024 * 1024
+    tmpfs: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # path -> size
+    memory: int | None = None  # None: the host's default (settings.app_memory)
+    pids: int = 256
+    run_as: int | None = None  # None: uid 200000 + app id; never 0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `paas doctor`. `level` is "ok", "warn" or "fail"; `hint` says what to do."""
+
+    check: str
+    level: str
+    message: str
+    hint: str = ""

@@ -1,0 +1,52 @@
+"""The seam to the reverse proxy: publish() changes what is served, switch() only where it goes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from paas.model import Finding
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the proxy must know of one app; the routes behind it are not part of this."""
+
+    app: str
+    domains: tuple[str, ...]  # normalised; may be empty: then nothing is served
+    upstreams: tuple[str, ...]  # service addresses, one per web slot
+    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where connections to a service address go."""
+
+    service: str  # IPv4, stable: nginx knows only this
+    address: str  # IPv4 of the container
+    port: int
+
+
+class Proxy(Protocol):
+    """nginx in front, a kernel map behind it. Raises ProxyUnavailable; a refused change is undone.
+
+    Every method is idempotent and may be called by several processes at once.
+    """
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return the proxy's part of `doctor`."""
+
+    def publish(self, site: Site) -> bool:
+        """Serve `site`; return whether anything had to change."""
+
+    def withdraw(self, app: str) -> None:
+        """Stop serving the app's domains."""
+
+    def switch(self, app: str, routes: Sequence[Route]) -> None:
+        """Send new connections of the app to exactly these routes, in one atomic change.
+
+        Open connections stay where they are. Routes of the app that are not listed are removed.
+        """
+
+    def restore(self, sites: Sequence[Site], routes: Mapping[str, Sequence[Route]]) -> None:
+        """Make vhosts and routes equal to these, for all apps; remove what is not listed."""

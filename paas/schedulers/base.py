@@ -1,0 +1,120 @@
+"""The seam to whatever runs containers. A scheduler decides nothing: it starts what it is told."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+from paas.model import App, Finding, ProcessState, SecurityOptions
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One container to be. Its name is derived: `<instance>-<app>.<type>.<slot>.<deploy id>`."""
+
+    app: App
+    deploy_id: int
+    process_type: str
+    slot: int
+    image: str  # id, sha256:...
+    command: str | None  # a shell line; None: the image's own command
+    config: Mapping[str, str]
+    port: int
+    address: str  # IPv4 in the app's subnet
+    options: SecurityOptions = field(default_factory=SecurityOptions)
+    volumes: tuple[str, ...] = ()  # VOLUME paths of the image, covered by sized tmpfs
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the engine says of one container of this instance."""
+
+    id: str
+    name: str
+    state: ProcessState
+    exit_code: int | None = None
+    oom_killed: bool = False
+    started_at: float = 0.0  # seconds since the epoch
+    finished_at: float = 0.0
+    pid: int = 0  # on the host, 0 when not running
+    address: str = ""
+    restarts: int = 0
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listening TCP socket inside a container."""
+
+    address: str  # "0.0.0.0", "127.0.0.1", "::", ...
+    port: int
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line a process wrote, with the engine's time (seconds since the epoch)."""
+
+    at: float
+    process: str  # "web.1"
+    text: str
+    is_stderr: bool
+
+
+class Scheduler(Protocol):
+    """Starts, watches and removes the containers of one instance.
+
+    Every method raises EngineUnavailable when the engine does not answer. Methods that take a
+    container id are idempotent: an id that is gone is not an error.
+    """
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return the engine's part of `doctor`: reachable, version, runc, cgroups, LSM, ..."""
+
+    def create_network(self, app: App) -> None:
+        """Make the app's network if it is missing: own bridge, own subnet."""
+
+    def start(self, spec: ProcessSpec) -> str:
+        """Create and start one hardened container; return its id.
+
+        A container of the same name that was left by a crash is replaced. It does not survive a
+        crash of its own until keep(): a failure at start must be seen, not restarted. Raises
+        StartFailed when the engine refuses to create or start it.
+        """
+
+    def keep(self, container_ids: Sequence[str]) -> None:
+        """Let these containers come back after crashes, and after engine and host restarts."""
+
+    def stop(self, container_ids: Sequence[str], timeout: float) -> None:
+        """Send TERM to all at once, KILL after `timeout` seconds, and remove them."""
+
+    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
+        """Run one container to its end with the same walls; return its exit status; remove it."""
+
+    def inspect(self, container_id: str) -> Observed:
+        """Return what is known of one container; state MISSING when it is gone."""
+
+    def containers(self) -> tuple[Observed, ...]:
+        """Return every container of this instance: to find what is missing and what is orphaned."""
+
+    def listeners(self, container_id: str) -> tuple[Listener, ...]:
+        """Return the TCP sockets that listen in the container (from /proc/<pid>/net/tcp*)."""
+
+    def connections(self, container_id: str, port: int) -> int:
+        """Return how many TCP connections to `port` are established in the container."""
+
+    def tail(self, container_id: str, lines: int) -> tuple[str, ...]:
+        """Return the last lines the container wrote, control characters removed."""
+
+    def logs(
+        self, containers: Mapping[str, str], lines: int | None, *, follow: bool
+    ) -> Iterator[LogLine]:
+        """Yield log lines of {container id: process name} in order of time; follow until closed."""
+
+    def exec(
+        self, container_id: str, argv: Sequence[str], stdin: BinaryIO | None, stdout: BinaryIO
+    ) -> int:
+        """Run a command in a running container as the app's user; return its exit status."""
+
+    def remove_images(self, image_ids: Sequence[str]) -> None:
+        """Remove images of this instance; one in use is left alone."""
+
+    def destroy(self, app: App) -> None:
+        """Remove the app's containers and its network."""

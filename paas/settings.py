@@ -1,0 +1,181 @@
+"""Settings, built once from paas.toml and PAAS_* variables; nobody else reads the environment."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+from paas.errors import InvalidName, UsageError
+from paas.model import domain_name
+
+INSTANCE = re.compile(r"[a-z][a-z0-9]{0,11}", re.ASCII)
+NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
+SUBNET_BITS = 5  # each app has a /27: 29 process addresses
+MB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can differ between two installations. Sizes are bytes, times seconds."""
+
+    root: Path = Path("/var/lib/paas")
+    instance: str = "paas"
+    domain: str = "paas.localhost"
+    door_user: str = "paas"
+    ssh_listen: str = "0.0.0.0"  # noqa: S104 - users push from other machines
+    ssh_port: int = 2222
+    http_port: int = 80
+    https_port: int = 443
+    engine: str = "unix:///var/run/docker.sock"
+    network: str = "10.213.0.0/16"  # app containers: one /27 per app
+    services: str = "10.214.0.0/16"  # service addresses that nginx talks to: 32 per app
+    nginx_conf: Path = Path("/etc/nginx/nginx.conf")
+    nginx_pid: Path = Path("/run/nginx.pid")
+    apt_cache: str = "managed"  # or "off", or http://host:port of a cache that stands already
+    apt_cache_port: int = 3142
+    suite: str = "trixie"
+    ca_bundle: Path = Path("/etc/ssl/certs/ca-certificates.crt")
+    max_pack: int = 200 * MB
+    max_builds: int = 2
+    build_timeout: int = 1200
+    build_memory: int = 2048 * MB
+    app_memory: int = 512 * MB
+    health_timeout: int = 60
+    drain_timeout: int = 30
+    disk_reserve: int = 5 * 1024 * MB
+    remote_host_verbs: bool = False  # may ssh admins use verbs that touch the host's safety?
+
+    def __post_init__(self) -> None:
+        if not INSTANCE.fullmatch(self.instance):
+            raise InvalidName(f"{self.instance!r} is not an instance id ([a-z][a-z0-9]{{0,11}})")
+        domain_name(self.domain)
+        IPv4Network(self.network)
+        IPv4Network(self.services)
+
+    # Places: everything under root, so that several instances can share a host.
+    @property
+    def database(self) -> Path:
+        """The one SQLite file."""
+        return self.root / "paas.db"
+
+    @property
+    def repos(self) -> Path:
+        """Bare repositories, one per app: `<repos>/<app id>.git`."""
+        return self.root / "repos"
+
+    @property
+    def logs(self) -> Path:
+        """Daemon logs, and `deploys/<deploy id>.log`."""
+        return self.root / "log"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, pid files and locks; emptied at boot."""
+        return self.root / "run"
+
+    @property
+    def socket(self) -> Path:
+        """The unix socket on which doors hand requests to the daemon."""
+        return self.run / "paas.sock"
+
+    @property
+    def hooks(self) -> Path:
+        """The host owner's lifecycle hooks: `<hooks>/<stage>.d/*`."""
+        return self.root / "hooks"
+
+    @property
+    def templates(self) -> Path:
+        """The host owner's nginx templates, looked up before the shipped ones."""
+        return self.root / "nginx-templates"
+
+    @property
+    def nginx(self) -> Path:
+        """Rendered nginx files; `<nginx>/paas.conf` is the one that nginx.conf includes."""
+        return self.root / "nginx"
+
+    @property
+    def door(self) -> Path:
+        """What the unprivileged doors may read: `authorized_keys`, and the ssh host key."""
+        return self.root / "door"
+
+    @property
+    def share(self) -> Path:
+        """Where buildpacks/, nginx-templates/ and hooks/ were shipped to."""
+        packaged = Path(__file__).parent / "share"
+        return packaged if packaged.is_dir() else Path(__file__).parent.parent
+
+    @property
+    def stack(self) -> str:
+        """The stack image's name; deploys resolve it to an id first."""
+        return f"{self.instance}/stack:{self.suite}"
+
+    @property
+    def bridge_prefix(self) -> str:
+        """The prefix of every app bridge's name: at most 15 characters with the index behind it.
+
+        Interface names are short (IFNAMSIZ is 16), so long instance ids are folded into a hash.
+        """
+        name = self.instance
+        return f"p{name}" if len(name) <= 7 else f"p{_short_hash(name)}"  # noqa: PLR2004 - see above
+
+    def bridge(self, index: int) -> str:
+        """Return the bridge name of the app with this network index, such as `ppaas-12`."""
+        return f"{self.bridge_prefix}-{index}"
+
+    def subnet(self, index: int) -> IPv4Network:
+        """Return the /27 of the app with this network index."""
+        base = int(IPv4Network(self.network).network_address) + (index << SUBNET_BITS)
+        return IPv4Network((base, 32 - SUBNET_BITS))
+
+    def service_address(self, index: int, slot: int) -> IPv4Address:
+        """Return the stable address of web slot `slot` (1..31) of the app with this index."""
+        return IPv4Network(self.services).network_address + (index << SUBNET_BITS) + slot
+
+    def app_url(self, domain: str) -> str:
+        """Return the http URL of a domain, with the port when it is not 80."""
+        port = "" if self.http_port == 80 else f":{self.http_port}"  # noqa: PLR2004 - RFC 9110
+        return f"http://{domain}{port}"
+
+
+def load(environ: Mapping[str, str] = os.environ, file: Path | None = None) -> Settings:
+    """Return the settings: PAAS_* variables over `paas.toml` over the defaults.
+
+    The file is `file`, else PAAS_CONFIG, else /etc/paas/paas.toml, if it exists. Raises UsageError
+    for a key that is not known and for a value that is not of its type.
+    """
+    path = file or Path(environ.get("PAAS_CONFIG", "/etc/paas/paas.toml"))
+    values: dict[str, object] = tomllib.loads(path.read_text()) if path.is_file() else {}
+    known = {f.name: f.type for f in fields(Settings)}
+    values |= {
+        name: environ[f"PAAS_{name.upper()}"] for name in known if f"PAAS_{name.upper()}" in environ
+    }
+    unknown = sorted(values.keys() - known.keys())
+    if unknown:
+        raise UsageError(
+            f"{path} has an unknown setting: {unknown[0]}", hint="See docs/settings.md."
+        )
+    converted = {name: _convert(name, known[name], value) for name, value in values.items()}
+    return Settings(**converted)
+
+
+def _convert(name: str, kind: object, value: object) -> Any:  # noqa: ANN401 - of the field's type
+    text = str(value)
+    if kind is int and NUMBER.fullmatch(text):
+        return int(text)
+    if kind is bool and text.lower() in {"true", "false", "1", "0"}:
+        return text.lower() in {"true", "1"}
+    if kind is Path and text.startswith("/"):
+        return Path(text)
+    if kind is str:
+        return text
+    raise UsageError(f"Setting {name} cannot be {text!r}", hint="See docs/settings.md.")
+
+
+def _short_hash(text: str) -> str:
+    import hashlib  # noqa: PLC0415 - doors read settings too and must start fast
+
+    return hashlib.sha256(text.encode()).hexdigest()[:6]

@@ -1,0 +1,237 @@
+"""The seam to the database: one small protocol per topic, all reached from the Store.
+
+Reads return values of model.py. Writes are one `BEGIN IMMEDIATE` transaction each. `app` arguments
+are ids; a name becomes an id once, in dispatch or in the command, through `apps.get`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from paas.model import (
+    Actor,
+    App,
+    Candidate,
+    Container,
+    ContainerRole,
+    Deploy,
+    DeployState,
+    Desired,
+    Release,
+    SecurityOptions,
+    SshKey,
+)
+
+
+class Apps(Protocol):
+    """Apps by name and id."""
+
+    def create(self, name: str) -> App:
+        """Create an app; its id is never used again. Raises Conflict if the name is taken."""
+
+    def get(self, name: str) -> App:
+        """Return the app. Raises NotFound (exit 20) with the nearest existing name as hint."""
+
+    def by_id(self, app: int) -> App:
+        """Return the app with this id. Raises NotFound."""
+
+    def find(self, name: str) -> App | None:
+        """Return the app or None."""
+
+    def nearest(self, name: str) -> str | None:
+        """Return the existing name most like `name`, if one is alike."""
+
+    def list(self) -> tuple[App, ...]:
+        """Return all apps, by name."""
+
+    def set_desired(self, app: int, desired: Desired) -> None:
+        """Say what the owner wants."""
+
+    def set_deploy_branch(self, app: int, branch: str) -> None:
+        """Say which branch deploys."""
+
+    def destroy(self, app: int) -> None:
+        """Delete the app and all that belongs to it."""
+
+
+class Config(Protocol):
+    """Config vars, as they are stored now; a release holds its own snapshot."""
+
+    def get(self, app: int) -> Mapping[str, str]:
+        """Return all vars, by key."""
+
+    def change(self, app: int, values: Mapping[str, str], remove: Sequence[str] = ()) -> None:
+        """Set and remove vars at once. Raises InvalidName for keys, sizes and NUL in values."""
+
+
+class Domains(Protocol):
+    """Domains added to apps; the default domain `<app>.<settings.domain>` is derived."""
+
+    def list(self, app: int) -> tuple[str, ...]:
+        """Return the added domains, in the order they were added."""
+
+    def change(self, app: int, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Add and remove at once. Raises Conflict if another app has one of them, NotFound."""
+
+
+class Releases(Protocol):
+    """Immutable releases, numbered per app."""
+
+    def get(self, app: int, version: int) -> Release:
+        """Return one release. Raises NotFound."""
+
+    def current(self, app: int) -> Release | None:
+        """Return the current release, None before the first deploy."""
+
+    def list(self, app: int) -> tuple[Release, ...]:
+        """Return all releases, newest first."""
+
+
+class Deploys(Protocol):
+    """Attempts to make a release."""
+
+    def start(
+        self, app: int, actor: Actor, reason: str, commit: str | None, branch: str | None
+    ) -> Deploy:
+        """Create a deploy in state RECEIVED, owned by the calling process's pid."""
+
+    def advance(self, deploy: int, state: DeployState) -> None:
+        """Commit a transition, before its side effect. Never moves a final state."""
+
+    def fail(self, deploy: int, state: DeployState, error: str) -> None:
+        """End the deploy as FAILED or CANCELLED with a cause, unless it is final already."""
+
+    def commit(
+        self,
+        deploy: int,
+        candidate: Candidate,
+        containers: Sequence[Container],
+        config: Mapping[str, str] | None = None,
+    ) -> Release:
+        """Make the candidate the current release: THE commit point, one transaction.
+
+        Creates release v(N+1) of the deploy's app and makes it current; replaces the stored config
+        if `config` is given; desired = RUNNING; `containers` become CURRENT, all other containers
+        of the app become DRAINING; the deploy becomes SWITCHED with its version.
+        """
+
+    def revert(self, deploy: int, error: str) -> None:
+        """Take commit() back, because the route could not be moved.
+
+        The previous release, its config and its containers are current again, the new containers
+        STARTING; the release row is deleted; the deploy FAILED.
+        """
+
+    def get(self, deploy: int) -> Deploy:
+        """Return one deploy. Raises NotFound."""
+
+    def list(self, app: int | None = None, limit: int = 50) -> tuple[Deploy, ...]:
+        """Return deploys, newest first."""
+
+    def unfinished(self) -> tuple[Deploy, ...]:
+        """Return deploys that are in no final state, oldest first."""
+
+    def last_duration(self, app: int) -> float | None:
+        """Return how long the last DONE deploy took, in seconds."""
+
+
+class Containers(Protocol):
+    """Containers that the database knows, and their fixed addresses."""
+
+    def reserve(self, app: App, deploy: int, process_type: str, slot: int, port: int) -> Container:
+        """Give the process a free address of the app's subnet: role STARTING, id "".
+
+        Asking again for the same deploy, type and slot returns the same row. Raises Conflict when
+        the subnet is full.
+        """
+
+    def started(self, container: Container, container_id: str) -> Container:
+        """Record the engine's id for a reserved row (or a new one for a restarted process)."""
+
+    def of(self, app: int, role: ContainerRole | None = None) -> tuple[Container, ...]:
+        """Return the app's containers, by process type and slot."""
+
+    def list(self) -> tuple[Container, ...]:
+        """Return all containers of the instance."""
+
+    def current_to_draining(self, app: int) -> tuple[Container, ...]:
+        """Mark the current containers as draining (ps:stop); return them."""
+
+    def replace(self, app: int, containers: Sequence[Container]) -> None:
+        """Make these CURRENT and all others of the app DRAINING, without a new release."""
+
+    def forget(self, container: Container) -> None:
+        """Delete the row; the container is gone."""
+
+
+class Keys(Protocol):
+    """Ssh keys that may push."""
+
+    def add(self, key: SshKey) -> None:
+        """Add a key. Raises Conflict if its name or its fingerprint is there already."""
+
+    def remove(self, name: str) -> SshKey:
+        """Remove and return a key. Raises NotFound."""
+
+    def by_fingerprint(self, fingerprint: str) -> SshKey | None:
+        """Return the key or None."""
+
+    def list(self) -> tuple[SshKey, ...]:
+        """Return all keys, by name."""
+
+
+class Formation(Protocol):
+    """How many processes of each type an app wants."""
+
+    def get(self, app: int) -> Mapping[str, int]:
+        """Return {process type: quantity}; types that were never scaled are not in it."""
+
+    def set(self, app: int, quantities: Mapping[str, int]) -> None:
+        """Set quantities; others stay."""
+
+
+class Security(Protocol):
+    """The walls of an app."""
+
+    def get(self, app: int) -> SecurityOptions:
+        """Return the options; the hardened defaults when nothing was set."""
+
+    def set(self, app: int, options: SecurityOptions) -> None:
+        """Store the options."""
+
+
+class Properties(Protocol):
+    """Plain `topic:set app key [value]` properties. App None is global."""
+
+    def get(self, app: int | None, topic: str) -> Mapping[str, str]:
+        """Return {key: value}."""
+
+    def set(self, app: int | None, topic: str, key: str, value: str | None) -> None:
+        """Set a value; None or "" clears."""
+
+
+class Store(Protocol):
+    """The database of one instance. Connects on first use, so that it can be made before a fork."""
+
+    @property
+    def apps(self) -> Apps: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def domains(self) -> Domains: ...
+    @property
+    def releases(self) -> Releases: ...
+    @property
+    def deploys(self) -> Deploys: ...
+    @property
+    def containers(self) -> Containers: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def formation(self) -> Formation: ...
+    @property
+    def security(self) -> Security: ...
+    @property
+    def properties(self) -> Properties: ...
+
+    def close(self) -> None:
+        """Close the connection; the next use opens a new one."""
