@@ -26,6 +26,7 @@ class PaasError(Exception):
     """
 
     exit_status = 1
+    shown = False  # set by the reporter, so that the door does not show it again
 
     def __init__(self, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
         super().__init__(message)

@@ -224,6 +224,7 @@ class Release:
     actor: str
     reason: str
     created_at: float
+    volumes: tuple[str, ...] = ()  # VOLUME paths of the image, covered at run time
 
 
 @dataclass(frozen=True)

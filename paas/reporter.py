@@ -5,8 +5,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO, Protocol
+from contextlib import contextmanager, suppress
+from typing import BinaryIO, Protocol, TextIO
 
 from paas.errors import PaasError
 
@@ -35,6 +35,23 @@ class Sink(Protocol):
 
     def keepalive(self) -> None:
         """Send something invisible."""
+
+
+class TerminalSink:
+    """Writes step lines to a command's own streams: problems to stderr, the rest to stdout."""
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self._out = out
+        self._err = err
+
+    def write(self, text: str) -> None:
+        stream = self._err if text.startswith(PROBLEM) else self._out
+        with suppress(OSError, ValueError):  # the reader has gone; the work goes on
+            stream.write(text)
+            stream.flush()
+
+    def keepalive(self) -> None:
+        """Terminals need none: ssh has its own."""
 
 
 class Reporter:
@@ -109,6 +126,7 @@ class Reporter:
 
     def failure(self, error: PaasError) -> None:
         """Show an error: what happened, the details, what to do."""
+        error.shown = True
         self.problem(error.message)
         for line in error.details:
             self.line(PROBLEM, f"| {line}")

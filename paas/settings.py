@@ -45,7 +45,9 @@ class Settings:
     build_memory: int = 2048 * MB
     app_memory: int = 512 * MB
     health_timeout: int = 60
+    release_timeout: int = 3600
     drain_timeout: int = 30
+    stop_timeout: int = 30
     disk_reserve: int = 5 * 1024 * MB
     remote_host_verbs: bool = False  # may ssh admins use verbs that touch the host's safety?
 
@@ -134,6 +136,12 @@ class Settings:
     def service_address(self, index: int, slot: int) -> IPv4Address:
         """Return the stable address of web slot `slot` (1..31) of the app with this index."""
         return IPv4Network(self.services).network_address + (index << SUBNET_BITS) + slot
+
+    @property
+    def ssh_command(self) -> str:
+        """What users type to reach this instance: `ssh -p 2222 paas@paas.localhost`."""
+        port = "" if self.ssh_port == 22 else f"-p {self.ssh_port} "  # noqa: PLR2004 - RFC 4253
+        return f"ssh {port}{self.door_user}@{self.domain}"
 
     def app_url(self, domain: str) -> str:
         """Return the http URL of a domain, with the port when it is not 80."""

@@ -16,6 +16,7 @@ from paas.model import (
     Deploy,
     DeployState,
     Desired,
+    Finding,
     Release,
     SecurityOptions,
     SshKey,
@@ -59,6 +60,11 @@ class Config(Protocol):
     def get(self, app: int) -> Mapping[str, str]:
         """Return all vars, by key."""
 
+    def preview(
+        self, app: int, values: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> Mapping[str, str]:
+        """Return what change() would store, without storing it. Raises InvalidName as it does."""
+
     def change(self, app: int, values: Mapping[str, str], remove: Sequence[str] = ()) -> None:
         """Set and remove vars at once. Raises InvalidName for keys, sizes and NUL in values."""
 
@@ -95,10 +101,16 @@ class Deploys(Protocol):
         """Create a deploy in state RECEIVED, owned by the calling process's pid."""
 
     def advance(self, deploy: int, state: DeployState) -> None:
-        """Commit a transition, before its side effect. Never moves a final state."""
+        """Commit a transition, before its side effect. Never moves a final state.
+
+        Raises Cancelled when somebody has cancelled the deploy.
+        """
 
     def fail(self, deploy: int, state: DeployState, error: str) -> None:
-        """End the deploy as FAILED or CANCELLED with a cause, unless it is final already."""
+        """End the deploy as FAILED or CANCELLED with a cause.
+
+        Does nothing once it is final, or SWITCHED: after the commit point only revert() fails it.
+        """
 
     def commit(
         self,
@@ -111,14 +123,16 @@ class Deploys(Protocol):
 
         Creates release v(N+1) of the deploy's app and makes it current; replaces the stored config
         if `config` is given; desired = RUNNING; `containers` become CURRENT, all other containers
-        of the app become DRAINING; the deploy becomes SWITCHED with its version.
+        of the app become DRAINING; the deploy becomes SWITCHED with its version. Raises Cancelled
+        when somebody has cancelled the deploy, Conflict when it is over otherwise.
         """
 
     def revert(self, deploy: int, error: str) -> None:
         """Take commit() back, because the route could not be moved.
 
         The previous release, its config and its containers are current again, the new containers
-        STARTING; the release row is deleted; the deploy FAILED.
+        STARTING; the release row is deleted; the deploy FAILED. Raises Conflict unless the deploy
+        is SWITCHED and its release is the current one.
         """
 
     def get(self, deploy: int) -> Deploy:
@@ -232,6 +246,9 @@ class Store(Protocol):
     def security(self) -> Security: ...
     @property
     def properties(self) -> Properties: ...
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return the database's part of `doctor`."""
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""

@@ -1,0 +1,39 @@
+"""One deploy at work: what every step of the pipeline needs, in one value."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from paas.model import App, Deploy, DeployState
+from paas.platform import Platform
+from paas.reporter import Reporter, Sink
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A deploy of an app, with the platform it works on and the reporter it speaks through."""
+
+    platform: Platform
+    app: App
+    deploy: Deploy
+    reporter: Reporter
+
+    def advance(self, state: DeployState) -> None:
+        """Commit a transition, before its side effect."""
+        self.platform.store.deploys.advance(self.deploy.id, state)
+
+    def run_hooks(self, stage: str, **more: str) -> None:
+        """Run the host owner's hooks of a stage. Raises HookRefused."""
+        variables = {"PAAS_DEPLOY": str(self.deploy.id), "PAAS_COMMIT": self.deploy.commit or ""}
+        self.platform.hooks.run(stage, self.app.name, {**variables, **more}, self.reporter)
+
+
+@contextmanager
+def open_attempt(
+    platform: Platform, app: App, deploy: Deploy, sink: Sink, *, verbose: bool = False
+) -> Iterator[Attempt]:
+    """Open the deploy's log and a reporter that writes to it and to `sink`."""
+    folder = platform.settings.logs / "deploys"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{deploy.id}.log").open("ab") as log:
+        yield Attempt(platform, app, deploy, Reporter(sink, log, verbose=verbose))

@@ -1,0 +1,198 @@
+"""THE pipeline: make_release(), then activate(). Every verb that changes what runs uses these.
+
+Before the commit point a failure is undone and nothing visible has changed; after it, it is
+finished, by the same finish() that recovery calls.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from paas import disk, fleet, routing
+from paas.attempt import Attempt
+from paas.build.base import BuildPlan
+from paas.errors import Cancelled, HookRefused, PaasError
+from paas.git.base import PushOptions
+from paas.model import DEFAULT_PORT, App, Candidate, Deploy, DeployState, Image, Release
+from paas.platform import Platform
+from paas.reporter import STEP, Reporter
+from paas.source import Source
+
+Keep = Callable[[], None]
+
+
+def deploy_source(attempt: Attempt, source: Source, options: PushOptions, keep: Keep) -> Release:
+    """Build `source` and make it the app's current release.
+
+    `keep` stores the source for good, as the first step of the commit point. Raises PaasError
+    after everything was undone and the cause was shown.
+    """
+    with undoing(attempt):
+        candidate = make_release(attempt, source, options)
+        release = activate(attempt, candidate, keep=keep)
+    announce(attempt, release)
+    return release
+
+
+def make_release(attempt: Attempt, source: Source, options: PushOptions) -> Candidate:
+    """Detect, build: turn a source into what may become a release. Changes nothing that runs."""
+    platform = attempt.platform
+    config = platform.store.config.get(attempt.app.id)
+    attempt.reporter.hide(tuple(config.values()))
+    plan = platform.builder.plan(attempt.app, source)
+    _show_plan(plan, attempt.reporter)
+    disk.require_space(platform.settings)
+    attempt.run_hooks("pre-build")
+    attempt.advance(DeployState.BUILDING)
+    image = _build(attempt, plan, source, options)
+    attempt.run_hooks("post-build", PAAS_IMAGE=image.id)
+    attempt.advance(DeployState.BUILT)
+    port = plan.port or _exposed(image) or DEFAULT_PORT
+    return Candidate(image, plan.processes, config, port, source.commit, plan.summary)
+
+
+def activate(
+    attempt: Attempt,
+    candidate: Candidate,
+    *,
+    keep: Keep = lambda: None,
+    config: Mapping[str, str] | None = None,
+) -> Release:
+    """Start the candidate next to the current release, then let it take over.
+
+    `config` replaces the stored config in the same transaction.
+    """
+    deploys = attempt.platform.store.deploys
+    plan = fleet.blueprint(candidate)
+    attempt.advance(DeployState.RELEASING)
+    attempt.run_hooks("pre-release", PAAS_IMAGE=candidate.image.id)
+    fleet.run_release_command(attempt, plan)
+    attempt.advance(DeployState.STARTING)
+    started = fleet.bring_up(attempt, plan)
+    attempt.advance(DeployState.HEALTHY)
+    keep()
+    release = deploys.commit(attempt.deploy.id, candidate, started, config)
+    _move_traffic(attempt)
+    finish(attempt.platform, deploys.get(attempt.deploy.id))
+    return release
+
+
+def finish(platform: Platform, deploy: Deploy) -> None:
+    """Do all that follows the commit point; idempotent, so that recovery calls it too."""
+    app = platform.store.apps.by_id(deploy.app_id)
+    routing.move(platform, app)
+    containers = platform.store.containers.of(app.id)
+    platform.scheduler.keep([c.id for c in containers if c.deploy_id == deploy.id])
+    if deploy.branch and deploy.commit:
+        platform.repos.set_branch(app, deploy.branch, deploy.commit)
+    platform.store.deploys.advance(deploy.id, DeployState.DONE)
+
+
+def undo(platform: Platform, app: App, deploy: Deploy, error: str, *, cancelled: bool) -> None:
+    """Take back all that a deploy did before its commit point; idempotent, for recovery too."""
+    fleet.remove_started(platform, deploy)
+    platform.repos.drop(app, deploy.id)
+    state = DeployState.CANCELLED if cancelled else DeployState.FAILED
+    platform.store.deploys.fail(deploy.id, state, error)
+
+
+@contextmanager
+def undoing(attempt: Attempt) -> Iterator[None]:
+    """Undo the deploy if the body fails before the commit point, and say what still serves."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        cancelled = Cancelled("Cancelled before anything changed")
+        _give_up(attempt, cancelled)
+        raise cancelled from error
+    except PaasError as error:
+        _give_up(attempt, error)
+        raise
+    except BaseException as error:
+        _give_up(attempt, PaasError(f"paas itself failed: {type(error).__name__}"))
+        raise
+
+
+def announce(attempt: Attempt, release: Release) -> None:
+    """Say what is live, how to take it back, and where the log is."""
+    platform, app, reporter = attempt.platform, attempt.app, attempt.reporter
+    phases = ((name, reporter.durations.get(name, 0.0)) for name in ("build", "release", "start"))
+    parts = ", ".join(f"{name} {took:.1f}" for name, took in phases if took)
+    took = time.time() - attempt.deploy.started_at
+    reporter.milestone(f"Deployed {app.name} v{release.version} in {took:.1f} s ({parts})")
+    for url in routing.urls_of(platform, app):
+        reporter.detail(url)
+    ssh = platform.settings.ssh_command
+    if release.version > 1:
+        reporter.detail(f"Undo: {ssh} releases:rollback {app.name}")
+    reporter.detail(f"Logs: {ssh} logs {app.name} -t")
+    reporter.detail(f"This output: {ssh} deploys:log {app.name} {release.deploy_id}")
+    try:
+        attempt.run_hooks("post-deploy", PAAS_RELEASE=f"v{release.version}")
+    except HookRefused as error:
+        reporter.failure(error)  # the release is live: a hook after it can only complain
+
+
+def still_live(platform: Platform, app: App) -> str:
+    """Return one sentence on what serves the app now."""
+    now = platform.store.apps.by_id(app.id)
+    url = routing.urls_of(platform, now)[0]
+    if now.version is None or not routing.routes_of(platform, now):
+        return f"Nothing is live at {url}"
+    return f"v{now.version} is still serving {url}"
+
+
+def _show_plan(plan: BuildPlan, reporter: Reporter) -> None:
+    names = ", ".join(process.name for process in plan.processes)
+    reporter.line(STEP, f"{plan.summary}; processes: {names}")
+    for note in plan.notes:
+        reporter.detail(note)
+
+
+def _build(attempt: Attempt, plan: BuildPlan, source: Source, options: PushOptions) -> Image:
+    platform, reporter = attempt.platform, attempt.reporter
+
+    def wait(slots: int) -> None:
+        reporter.detail(f"Waiting: {slots} other builds are running on this host")
+
+    with (
+        platform.locks.build_slot(platform.settings.max_builds, wait),
+        reporter.step("Building", name="build"),
+    ):
+        image = platform.builder.build(
+            attempt.app, plan, source, reporter, no_cache=options.no_cache
+        )
+    reporter.detail(f"Image {image.size / 1e6:.0f} MB")
+    return image
+
+
+def _exposed(image: Image) -> int | None:
+    return image.exposed[0] if len(image.exposed) == 1 else None
+
+
+def _move_traffic(attempt: Attempt) -> None:
+    """Move the route after the commit; if it cannot be moved, take the commit back."""
+    platform = attempt.platform
+    try:
+        routing.move(platform, platform.store.apps.by_id(attempt.app.id))
+    except PaasError as error:
+        platform.store.deploys.revert(attempt.deploy.id, error.message)
+        routing.restore(platform, platform.store.apps.by_id(attempt.app.id))
+        raise
+
+
+def _give_up(attempt: Attempt, error: PaasError) -> None:
+    """Undo, say what went wrong and what is still live, tell the host's owner's hooks."""
+    platform, app, reporter = attempt.platform, attempt.app, attempt.reporter
+    if platform.store.deploys.get(attempt.deploy.id).state in {
+        DeployState.SWITCHED,
+        DeployState.DONE,
+    }:
+        return  # past the commit point: recovery finishes it
+    undo(platform, app, attempt.deploy, error.message, cancelled=isinstance(error, Cancelled))
+    reporter.failure(error)
+    reporter.milestone(f"Not deployed. {still_live(platform, app)}")
+    try:
+        attempt.run_hooks("deploy-failed", PAAS_ERROR=error.message)
+    except HookRefused as refused:
+        reporter.failure(refused)

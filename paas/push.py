@@ -1,0 +1,114 @@
+"""A push: the app is found or made, its lock taken, the deploy run inside git's update phase."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from paas import deploy as pipeline
+from paas import operate
+from paas.attempt import open_attempt
+from paas.errors import Conflict, NotFound, PaasError
+from paas.git.base import Push, Sideband
+from paas.locks import Holder
+from paas.model import Actor, App
+from paas.platform import Platform
+from paas.reporter import PROBLEM, STEP
+
+
+def receive(platform: Platform, name: str, actor: Actor, stdin: BinaryIO, stdout: BinaryIO) -> int:
+    """Speak git-receive-pack for the app called `name`; return the exit status.
+
+    An app that does not exist is created; if its first push fails, it is not left behind.
+    """
+    existing = platform.store.apps.find(name)
+    nearest = None if existing else platform.store.apps.nearest(name)
+    app = existing or platform.store.apps.create(name)
+    handler = Pusher(platform, app, actor, created=existing is None, nearest=nearest)
+    try:
+        return platform.repos.receive(app, stdin, stdout, handler)
+    finally:
+        if existing is None and not handler.accepted:
+            _remove_unborn(platform, app)
+
+
+class Pusher:
+    """What the git room calls back for one push (git/base.py's PushHandler).
+
+    `accepted` tells whether anything was kept: then a new app stays.
+    """
+
+    def __init__(
+        self, platform: Platform, app: App, actor: Actor, *, created: bool, nearest: str | None
+    ) -> None:
+        self._platform = platform
+        self._app = app
+        self._actor = actor
+        self._created = created
+        self._nearest = nearest
+        self.accepted = False
+
+    @contextmanager
+    def lock(self, sideband: Sideband) -> Iterator[None]:
+        """Hold the app's lock; one push waits, the newest wins."""
+        if self._created:
+            hint = f" (did you mean {self._nearest}?)" if self._nearest else ""
+            sideband.write(f"{STEP}Creating {self._app.name}: a new app{hint}\n")
+        with self._platform.locks.app(
+            self._app.id, self._actor.name, "push", _tell_waiting(sideband)
+        ):
+            self._refresh()
+            yield
+            self.accepted = True
+
+    def deploy_branch(self) -> str | None:
+        """Return the branch that deploys, if it is known already."""
+        return self._app.deploy_branch
+
+    def deploy(self, push: Push, sideband: Sideband) -> None:
+        """Deploy the pushed commit. Raises PaasError with a line fit for git's last words."""
+        platform, app = self._platform, self._app
+        record = platform.store.deploys.start(app.id, self._actor, "push", push.new, push.branch)
+        try:
+            with open_attempt(
+                platform, app, record, sideband, verbose=push.options.verbose
+            ) as attempt:
+                attempt.reporter.line(STEP, _received(app, push, self._actor))
+                pipeline.deploy_source(
+                    attempt,
+                    push.source,
+                    push.options,
+                    keep=lambda: platform.repos.keep(app, record.id, push.new),
+                )
+        except PaasError as error:
+            live = platform.store.apps.by_id(app.id).version
+            more = f"; v{live} still live" if live else ""
+            raise type(error)(f"{error.message}{more}") from error
+
+    def _refresh(self) -> None:
+        """Read the app again: it may have been destroyed while this push waited."""
+        try:
+            self._app = self._platform.store.apps.by_id(self._app.id)
+        except NotFound as error:
+            raise Conflict(
+                f"{self._app.name} was destroyed while this push waited",
+                hint="Push again to create it anew.",
+            ) from error
+
+
+def _tell_waiting(sideband: Sideband) -> Callable[[Holder], None]:
+    return lambda holder: sideband.write(f"{PROBLEM}Waiting for another {holder}\n")
+
+
+def _received(app: App, push: Push, actor: Actor) -> str:
+    return (
+        f'{app.name}: received {push.new[:7]} "{push.subject}" from {actor.name} '
+        f"({push.branch}, {push.files} files)"
+    )
+
+
+def _remove_unborn(platform: Platform, app: App) -> None:
+    """Remove an app whose first push failed, unless another push has brought it to life."""
+    try:
+        operate.destroy(platform, platform.store.apps.by_id(app.id), only_unborn=True)
+    except (Conflict, NotFound):
+        return  # another push works on it, or it is gone already
