@@ -1,0 +1,101 @@
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from paas.errors import Conflict
+from paas.locks import Holder, Locks
+
+
+def hold(locks: Locks, reader: int, writer: int) -> int:
+    """Hold app 1's lock in a child process until the pipe is closed; return its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    os.close(reader)
+    with locks.app(1, "anna", "push"):
+        os.write(writer, b"x")
+        signal.pause()
+    os._exit(0)
+
+
+@pytest.fixture
+def locks(tmp_path: Path) -> Locks:
+    return Locks(tmp_path)
+
+
+def test_a_held_lock_says_who_works(locks: Locks) -> None:
+    reader, writer = os.pipe()
+    pid = hold(locks, reader, writer)
+    os.read(reader, 1)
+    with pytest.raises(Conflict, match="push by anna"), locks.app(1, "ben", "ps:restart"):
+        pass
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_a_lock_dies_with_its_holder(locks: Locks) -> None:
+    reader, writer = os.pipe()
+    pid = hold(locks, reader, writer)
+    os.read(reader, 1)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    with locks.app(1, "ben", "push"):
+        pass
+    assert locks.holder(1) is None
+
+
+def test_locks_of_different_apps_do_not_meet(locks: Locks) -> None:
+    with locks.app(1, "anna", "push"), locks.app(2, "ben", "push"):
+        pass
+
+
+def test_of_two_waiters_the_newest_wins_and_the_other_is_told(locks: Locks) -> None:
+    reader, writer = os.pipe()
+    pid = hold(locks, reader, writer)
+    os.read(reader, 1)
+    outcomes: dict[str, str] = {}
+    told: list[Holder] = []
+    waiting = {name: threading.Event() for name in ("first", "second")}
+
+    def wait(name: str) -> None:
+        def note(holder: Holder) -> None:
+            told.append(holder)
+            waiting[name].set()
+
+        try:
+            with locks.app(1, name, "push", note):
+                outcomes[name] = "deployed"
+        except Conflict:
+            outcomes[name] = "replaced"
+
+    threads = []
+    for name in ("first", "second"):
+        threads.append(threading.Thread(target=wait, args=(name,)))
+        threads[-1].start()
+        waiting[name].wait(10)
+    threads[0].join(10)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    threads[1].join(10)
+    assert outcomes == {"first": "replaced", "second": "deployed"}
+    assert told[0].actor == "anna"
+
+
+def test_builds_beyond_the_slots_wait_and_are_told(locks: Locks) -> None:
+    told = threading.Event()
+    entered = threading.Event()
+
+    def second() -> None:
+        with locks.build_slot(1, lambda _: told.set()):
+            entered.set()
+
+    thread = threading.Thread(target=second)
+    with locks.build_slot(1, lambda _: None):
+        thread.start()
+        assert told.wait(10)
+        assert not entered.is_set()
+    thread.join(10)
+    assert entered.is_set()

@@ -1,0 +1,74 @@
+import io
+
+from paas.errors import PaasError
+from paas.reporter import Reporter, TerminalSink, clean
+
+
+class Listener:
+    """A sink that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.keepalives = 0
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+    def keepalive(self) -> None:
+        self.keepalives += 1
+
+
+def test_a_step_is_announced_before_its_work_begins() -> None:
+    sink = Listener()
+    reporter = Reporter(sink)
+    with reporter.step("Building"):
+        assert sink.text == "-----> Building\n"
+    assert reporter.durations["Building"] >= 0
+
+
+def test_tool_output_is_kept_in_the_log_and_not_shown() -> None:
+    sink, log = Listener(), io.BytesIO()
+    reporter = Reporter(sink, log)
+    reporter.tool("Collecting flask\nwarning: old pip")
+    assert sink.text == ""
+    assert b"Collecting flask" in log.getvalue()
+    assert reporter.tail() == ("Collecting flask", "warning: old pip")
+    assert reporter.warnings == 1
+
+
+def test_tool_output_is_shown_when_verbose() -> None:
+    sink = Listener()
+    Reporter(sink, verbose=True).tool("Collecting flask")
+    assert sink.text == "       | Collecting flask\n"
+
+
+def test_secrets_are_masked_in_steps_in_tool_output_and_in_the_log() -> None:
+    sink, log = Listener(), io.BytesIO()
+    reporter = Reporter(sink, log, verbose=True)
+    reporter.hide(("hunter2hunter2",))
+    reporter.tool("connecting with hunter2hunter2")
+    reporter.detail("hunter2hunter2")
+    assert "hunter2" not in sink.text + log.getvalue().decode()
+
+
+def test_terminal_control_sequences_never_reach_the_pusher() -> None:
+    hostile = "a\x1b]0;title\x07b\x1b[2Jc\x9b31md\re\x00f"
+    assert clean(hostile) == "abc31mdef"
+
+
+def test_an_error_is_shown_with_its_details_and_its_hint_and_marked_as_shown() -> None:
+    sink = Listener()
+    error = PaasError("It broke", hint="Mend it.", details=("last line",))
+    Reporter(sink).failure(error)
+    assert sink.text == " !     It broke\n !     | last line\n !     Mend it.\n"
+    assert error.shown
+
+
+def test_problems_go_to_stderr_and_a_reader_that_left_stops_nothing() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    reporter = Reporter(TerminalSink(out, err))
+    reporter.detail("fine")
+    reporter.problem("bad")
+    assert (out.getvalue(), err.getvalue()) == ("       fine\n", " !     bad\n")
+    out.close()
+    reporter.detail("nobody reads this")

@@ -1,0 +1,57 @@
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from paas.errors import InvalidName, UsageError
+from paas.settings import Settings, load
+
+
+def test_a_variable_wins_over_the_file_and_the_file_over_the_default(tmp_path: Path) -> None:
+    file = tmp_path / "paas.toml"
+    file.write_text('domain = "apps.example.org"\nssh_port = 2200\n')
+    settings = load({"PAAS_SSH_PORT": "2300"}, file)
+    assert (settings.domain, settings.ssh_port, settings.http_port) == (
+        "apps.example.org",
+        2300,
+        80,
+    )
+
+
+def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "paas.toml"
+    file.write_text("shh_port = 1\n")
+    with pytest.raises(UsageError, match="shh_port"):
+        load({}, file)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"PAAS_SSH_PORT": "٢٢"}, {"PAAS_SSH_PORT": "22x"}, {"PAAS_ROOT": "relative"}],
+)
+def test_a_value_that_is_not_of_its_type_is_refused(variables: dict[str, str]) -> None:
+    with pytest.raises(UsageError):
+        load(variables, Path("/nonexistent"))
+
+
+def test_an_instance_id_that_could_break_names_is_refused() -> None:
+    with pytest.raises(InvalidName):
+        Settings(instance="a/b")
+
+
+def test_two_apps_never_share_an_address() -> None:
+    settings = Settings()
+    subnets = [settings.subnet(index) for index in (0, 1, 2047)]
+    assert not subnets[0].overlaps(subnets[1])
+    assert subnets[2].subnet_of(settings.subnet(0).supernet(new_prefix=16))
+    assert settings.service_address(1, 1) == IPv4Address("10.214.0.33")
+
+
+@pytest.mark.parametrize("instance", ["paas", "abcdefghijkl"])
+def test_bridge_names_fit_the_kernel_s_limit(instance: str) -> None:
+    assert len(Settings(instance=instance).bridge(2047)) <= 15
+
+
+def test_a_url_names_the_port_only_when_it_is_not_the_usual_one() -> None:
+    assert Settings().app_url("a.b") == "http://a.b"
+    assert Settings(http_port=8080).app_url("a.b") == "http://a.b:8080"
