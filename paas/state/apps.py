@@ -1,0 +1,98 @@
+"""Apps by name and id."""
+
+import difflib
+import sqlite3
+import time
+
+from paas.errors import Conflict, NotFound
+from paas.model import App, Desired, app_name
+from paas.state.database import Database
+
+NETWORKS = 2048  # /27 subnets in a /16
+SELECT = """SELECT apps.*, releases.version FROM apps
+            LEFT JOIN releases ON releases.id = apps.release_id"""
+
+
+class SqliteApps:
+    """See base.Apps."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, name: str) -> App:
+        app_name(name)
+        with self._database.write():
+            if self.find(name):
+                raise Conflict("Name is already taken", hint="Choose another name.")
+            self._database.execute(
+                "INSERT INTO apps (name, network_index, created_at) VALUES (?, ?, ?)",
+                name,
+                self._free_network(),
+                time.time(),
+            )
+            return self.get(name)
+
+    def get(self, name: str) -> App:
+        found = self.find(name)
+        if found:
+            return found
+        near = self.nearest(name)
+        raise NotFound(
+            f"App {name if name.isprintable() else ascii(name)} does not exist",
+            hint=f"Did you mean {near}?" if near else "See apps:list, or: apps:create NAME",
+        )
+
+    def by_id(self, app: int) -> App:
+        row = self._database.row(f"{SELECT} WHERE apps.id = ?", app)
+        if row is None:
+            raise NotFound("The app does not exist any more", hint="See apps:list.")
+        return _app(row)
+
+    def find(self, name: str) -> App | None:
+        if not name.isascii():  # no app has such a name, and SQLite takes no lone surrogates
+            return None
+        row = self._database.row(f"{SELECT} WHERE apps.name = ?", name)
+        return _app(row) if row else None
+
+    def nearest(self, name: str) -> str | None:
+        names = [str(row["name"]) for row in self._database.rows("SELECT name FROM apps")]
+        return next(iter(difflib.get_close_matches(name, names, n=1)), None)
+
+    def list(self) -> tuple[App, ...]:
+        return tuple(_app(row) for row in self._database.rows(f"{SELECT} ORDER BY apps.name"))
+
+    def set_desired(self, app: int, desired: Desired) -> None:
+        with self._database.write():
+            self.by_id(app)
+            self._database.execute("UPDATE apps SET desired = ? WHERE id = ?", desired, app)
+
+    def set_deploy_branch(self, app: int, branch: str) -> None:
+        with self._database.write():
+            self.by_id(app)
+            self._database.execute("UPDATE apps SET deploy_branch = ? WHERE id = ?", branch, app)
+
+    def destroy(self, app: int) -> None:
+        with self._database.write():
+            self._database.execute("DELETE FROM apps WHERE id = ?", app)
+
+    def _free_network(self) -> int:
+        rows = self._database.rows("SELECT network_index FROM apps")
+        taken = {int(row["network_index"]) for row in rows}
+        free = next((index for index in range(NETWORKS) if index not in taken), None)
+        if free is None:
+            raise Conflict(
+                f"All {NETWORKS} app networks are taken", hint="Destroy an app: apps:destroy NAME"
+            )
+        return free
+
+
+def _app(row: sqlite3.Row) -> App:
+    return App(
+        id=row["id"],
+        name=row["name"],
+        network_index=row["network_index"],
+        created_at=row["created_at"],
+        desired=Desired(row["desired"]),
+        deploy_branch=row["deploy_branch"],
+        version=row["version"],
+    )

@@ -1,0 +1,107 @@
+"""Attempts to make a release."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+
+from paas.errors import Cancelled, NotFound
+from paas.model import Actor, Candidate, Container, Deploy, DeployState, Release
+from paas.state import commit_point
+from paas.state.database import Database
+
+
+class SqliteDeploys:
+    """See base.Deploys."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def start(
+        self, app: int, actor: Actor, reason: str, commit: str | None, branch: str | None
+    ) -> Deploy:
+        with self._database.write():
+            row = self._database.row(
+                "INSERT INTO deploys (app_id, state, actor, reason, commit_id, branch, started_at,"
+                " pid) VALUES (?, 'received', ?, ?, ?, ?, ?, ?) RETURNING id",
+                *(app, actor.name, reason, commit, branch, time.time(), os.getpid()),
+            )
+            assert row is not None  # noqa: S101 - for the type checker: RETURNING gives a row
+            return self.get(row["id"])
+
+    def advance(self, deploy: int, state: DeployState) -> None:
+        with self._database.write():
+            now = self.get(deploy).state
+            if now is DeployState.CANCELLED:
+                raise Cancelled("The deploy was cancelled", hint="Push again to deploy.")
+            if not now.is_final:
+                self._set_state(deploy, state)
+
+    def fail(self, deploy: int, state: DeployState, error: str) -> None:
+        with self._database.write():
+            now = self.get(deploy).state
+            if not now.is_final and now is not DeployState.SWITCHED:
+                self._set_state(deploy, state, error)
+
+    def commit(
+        self,
+        deploy: int,
+        candidate: Candidate,
+        containers: Sequence[Container],
+        config: Mapping[str, str] | None = None,
+    ) -> Release:
+        with self._database.write():
+            return commit_point.commit(
+                self._database, self.get(deploy), candidate, containers, config
+            )
+
+    def revert(self, deploy: int, error: str) -> None:
+        with self._database.write():
+            commit_point.revert(self._database, self.get(deploy))
+            self._set_state(deploy, DeployState.FAILED, error)
+
+    def get(self, deploy: int) -> Deploy:
+        row = self._database.row("SELECT * FROM deploys WHERE id = ?", deploy)
+        if row is None:
+            raise NotFound(f"There is no deploy {deploy}", hint="See deploys:list APP.")
+        return _deploy(row)
+
+    def list(self, app: int | None = None, limit: int = 50) -> tuple[Deploy, ...]:
+        sql = "SELECT * FROM deploys WHERE app_id = ? OR ? IS NULL ORDER BY id DESC LIMIT ?"
+        return tuple(_deploy(row) for row in self._database.rows(sql, app, app, limit))
+
+    def unfinished(self) -> tuple[Deploy, ...]:
+        sql = "SELECT * FROM deploys WHERE finished_at IS NULL ORDER BY id"
+        return tuple(_deploy(row) for row in self._database.rows(sql))
+
+    def last_duration(self, app: int) -> float | None:
+        row = self._database.row(
+            "SELECT finished_at - started_at FROM deploys WHERE app_id = ? AND state = 'done'"
+            " ORDER BY id DESC LIMIT 1",
+            app,
+        )
+        return float(row[0]) if row else None
+
+    def _set_state(self, deploy: int, state: DeployState, error: str = "") -> None:
+        self._database.execute(
+            "UPDATE deploys SET state = ?, error = ?, finished_at = ?,"
+            " undo = CASE WHEN ? = 'switched' THEN undo END WHERE id = ?",
+            *(state, error, time.time() if state.is_final else None, state, deploy),
+        )
+
+
+def _deploy(row: sqlite3.Row) -> Deploy:
+    return Deploy(
+        id=row["id"],
+        app_id=row["app_id"],
+        state=DeployState(row["state"]),
+        actor=row["actor"],
+        reason=row["reason"],
+        commit=row["commit_id"],
+        branch=row["branch"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        version=row["version"],
+        error=row["error"],
+        pid=row["pid"],
+    )

@@ -1,0 +1,62 @@
+"""Brings the schema forward: the files of migrations/, in order, in one transaction."""
+
+import sqlite3
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from paas.errors import PaasError
+
+FOLDER = Path(__file__).parent / "migrations"
+
+
+def migrate(connection: sqlite3.Connection, folder: Path = FOLDER) -> None:
+    """Apply what is missing; `PRAGMA user_version` counts. Raises PaasError for a newer schema.
+
+    Everything, the count included, is one transaction: a crash leaves the old schema.
+    """
+    files = _files(folder)
+    if _version(connection) == len(files):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _apply(connection, files)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _apply(connection: sqlite3.Connection, files: tuple[Path, ...]) -> None:
+    done = _version(connection)  # again: another process may have been first
+    if done > len(files):
+        raise PaasError(
+            f"The database is of a newer paas (schema {done}, this one knows {len(files)})",
+            hint="Start the newer paas, or restore the backup made before the upgrade.",
+        )
+    for number, file in enumerate(files[done:], start=done + 1):
+        for statement in _statements(file.read_text()):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+
+
+@cache
+def _files(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql")))
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script; `executescript` would commit the transaction first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        raise ValueError(f"a migration ends in the middle of a statement: {statement!r}")

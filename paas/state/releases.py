@@ -1,0 +1,54 @@
+"""Immutable releases, numbered per app."""
+
+import json
+import sqlite3
+
+from paas.errors import NotFound
+from paas.model import ProcessType, Release
+from paas.state.database import Database
+
+
+class SqliteReleases:
+    """See base.Releases. Written by the commit point only."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, app: int, version: int) -> Release:
+        sql = "SELECT * FROM releases WHERE app_id = ? AND version = ?"
+        row = self._database.row(sql, app, version)
+        if row is None:
+            raise NotFound(f"There is no release v{version}", hint="See releases:list APP.")
+        return release_from(row)
+
+    def current(self, app: int) -> Release | None:
+        row = self._database.row(
+            "SELECT releases.* FROM apps JOIN releases ON releases.id = apps.release_id"
+            " WHERE apps.id = ?",
+            app,
+        )
+        return release_from(row) if row else None
+
+    def list(self, app: int) -> tuple[Release, ...]:
+        sql = "SELECT * FROM releases WHERE app_id = ? ORDER BY version DESC"
+        return tuple(release_from(row) for row in self._database.rows(sql, app))
+
+
+def release_from(row: sqlite3.Row) -> Release:
+    """Return the Release of a row of the table."""
+    processes = tuple(ProcessType(name, command) for name, command in json.loads(row["processes"]))
+    return Release(
+        id=row["id"],
+        app_id=row["app_id"],
+        version=row["version"],
+        image=row["image"],
+        config=json.loads(row["config"]),
+        processes=processes,
+        port=row["port"],
+        commit=row["commit_id"],
+        deploy_id=row["deploy_id"],
+        actor=row["actor"],
+        reason=row["reason"],
+        created_at=row["created_at"],
+        volumes=tuple(json.loads(row["volumes"])),
+    )

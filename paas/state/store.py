@@ -1,0 +1,40 @@
+"""The database of one instance: one object per topic over one connection."""
+
+from paas.model import Finding
+from paas.settings import Settings
+from paas.state.apps import SqliteApps
+from paas.state.config import SqliteConfig
+from paas.state.containers import SqliteContainers
+from paas.state.database import Database
+from paas.state.deploys import SqliteDeploys
+from paas.state.domains import SqliteDomains
+from paas.state.formation import SqliteFormation
+from paas.state.keys import SqliteKeys
+from paas.state.properties import SqliteProperties
+from paas.state.releases import SqliteReleases
+from paas.state.security import SqliteSecurity
+
+
+class SqliteStore:
+    """See base.Store. Connects on first use, and again in a forked child."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = Database(settings.database)
+        self.apps = SqliteApps(self._database)
+        self.config = SqliteConfig(self._database)
+        self.domains = SqliteDomains(self._database, settings.domain)
+        self.releases = SqliteReleases(self._database)
+        self.deploys = SqliteDeploys(self._database)
+        self.containers = SqliteContainers(self._database, settings)
+        self.keys = SqliteKeys(self._database)
+        self.formation = SqliteFormation(self._database)
+        self.security = SqliteSecurity(self._database)
+        self.properties = SqliteProperties(self._database)
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return the database's part of `doctor`."""
+        return self._database.check()
+
+    def close(self) -> None:
+        """Close the connection; the next use opens a new one."""
+        self._database.close()

@@ -1,0 +1,38 @@
+"""Nouns for tests: apps, deploys and releases in a real SQLite file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from paas.model import LOCAL_ADMIN, App, Candidate, Container, Image, ProcessType, Release
+from paas.settings import Settings
+from paas.state.store import SqliteStore
+
+
+def make_store(root: Path) -> SqliteStore:
+    return SqliteStore(Settings(root=root))
+
+
+def make_candidate(
+    image: str = "sha256:1", config: Mapping[str, str] | None = None, port: int = 5000
+) -> Candidate:
+    web = ProcessType("web", "serve")
+    return Candidate(
+        Image(image, 1, volumes=("/data",)), (web,), config or {}, port, None, "static"
+    )
+
+
+def make_container(
+    store: SqliteStore, app: App, deploy: int, process_type: str = "web", slot: int = 1
+) -> Container:
+    reserved = store.containers.reserve(app, deploy, process_type, slot, 5000)
+    return store.containers.started(reserved, f"{deploy}-{process_type}-{slot}")
+
+
+def release(
+    store: SqliteStore, app: App, config: Mapping[str, str] | None = None
+) -> tuple[Release, Container]:
+    """Deploy the app up to its commit point, with one web process."""
+    deploy = store.deploys.start(app.id, LOCAL_ADMIN, "push", "a" * 40, "master")
+    web = make_container(store, app, deploy.id)
+    candidate = make_candidate(f"sha256:{deploy.id}", config)
+    return store.deploys.commit(deploy.id, candidate, [web], config), web

@@ -1,0 +1,78 @@
+import os
+
+import pytest
+
+from paas.errors import Cancelled, Conflict, NotFound
+from paas.model import LOCAL_ADMIN, App, Deploy, DeployState
+from paas.state.store import SqliteStore
+from tests.builders import make_candidate, make_container
+
+
+def start(store: SqliteStore, app: App) -> Deploy:
+    return store.deploys.start(app.id, LOCAL_ADMIN, "push", "a" * 40, "master")
+
+
+def test_a_deploy_starts_as_received_by_this_process(store: SqliteStore, shop: App) -> None:
+    deploy = start(store, shop)
+    assert store.deploys.get(deploy.id) == deploy
+    assert (deploy.state, deploy.pid) == (DeployState.RECEIVED, os.getpid())
+    assert (deploy.actor, deploy.reason, deploy.branch) == ("root", "push", "master")
+
+
+def test_a_deploy_is_unfinished_until_it_is_done(store: SqliteStore, shop: App) -> None:
+    first, second = start(store, shop), start(store, shop)
+    store.deploys.advance(second.id, DeployState.BUILDING)
+    assert [d.id for d in store.deploys.unfinished()] == [first.id, second.id]
+    store.deploys.advance(first.id, DeployState.DONE)
+    assert [d.id for d in store.deploys.unfinished()] == [second.id]
+    assert store.deploys.get(first.id).finished_at is not None
+
+
+def test_a_final_state_never_moves(store: SqliteStore, shop: App) -> None:
+    deploy = start(store, shop)
+    store.deploys.fail(deploy.id, DeployState.FAILED, "no buildpack")
+    store.deploys.advance(deploy.id, DeployState.BUILDING)
+    store.deploys.fail(deploy.id, DeployState.CANCELLED, "later")
+    now = store.deploys.get(deploy.id)
+    assert (now.state, now.error) == (DeployState.FAILED, "no buildpack")
+
+
+def test_a_cancelled_deploy_stops_at_its_next_step(store: SqliteStore, shop: App) -> None:
+    deploy = start(store, shop)
+    store.deploys.fail(deploy.id, DeployState.CANCELLED, "by anna")
+    with pytest.raises(Cancelled):
+        store.deploys.advance(deploy.id, DeployState.BUILDING)
+    with pytest.raises(Cancelled):
+        store.deploys.commit(deploy.id, make_candidate(), [])
+    assert store.releases.current(shop.id) is None
+
+
+def test_a_deploy_past_the_commit_point_cannot_be_failed(store: SqliteStore, shop: App) -> None:
+    deploy = start(store, shop)
+    store.deploys.commit(deploy.id, make_candidate(), [make_container(store, shop, deploy.id)])
+    store.deploys.fail(deploy.id, DeployState.CANCELLED, "too late")
+    assert store.deploys.get(deploy.id).state is DeployState.SWITCHED
+    with pytest.raises(Conflict):
+        store.deploys.commit(deploy.id, make_candidate(), [])
+
+
+def test_deploys_are_listed_newest_first_and_per_app(store: SqliteStore, shop: App) -> None:
+    other = store.apps.create("other")
+    first, second, third = start(store, shop), start(store, other), start(store, shop)
+    assert [d.id for d in store.deploys.list(shop.id)] == [third.id, first.id]
+    assert [d.id for d in store.deploys.list(limit=2)] == [third.id, second.id]
+
+
+def test_the_last_duration_is_that_of_the_last_success(store: SqliteStore, shop: App) -> None:
+    assert store.deploys.last_duration(shop.id) is None
+    deploy = start(store, shop)
+    store.deploys.advance(deploy.id, DeployState.DONE)
+    store.deploys.fail(start(store, shop).id, DeployState.FAILED, "x")
+    done = store.deploys.get(deploy.id)
+    assert done.finished_at
+    assert store.deploys.last_duration(shop.id) == done.finished_at - done.started_at
+
+
+def test_a_missing_deploy_is_not_found(store: SqliteStore) -> None:
+    with pytest.raises(NotFound):
+        store.deploys.advance(7, DeployState.BUILDING)
