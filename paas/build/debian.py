@@ -1,0 +1,81 @@
+"""Where Debian packages come from on this host: its own mirror, its own proxy, its own CAs."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+DEFAULT = "http://mirror.example/debian"
+DEFAULT_SECURITY = "http://mirror.example/debian-security"
+SHIPPED = Path("/usr/share/ca-certificates")
+CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+ONE_LINE = re.compile(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s", re.MULTILINE)
+DEB822 = re.compile(r"^URIs:\s*(.+)$", re.MULTILINE | re.IGNORECASE)
+MIRROR = re.compile(r"https?://\S+?/(debian|debian-security)/?")
+
+
+def apt_sources(suite: str, etc: Path = Path("/etc/apt")) -> tuple[str, ...]:
+    """Return the sources.list lines of `suite`, from the mirrors that the host itself uses.
+
+    A company host may reach no other mirror. A mirror is an http(s) address whose path ends in
+    `/debian` (`/debian-security`), as sources.list(5) shows them; else it is Debian's own.
+    """
+    main, security = DEFAULT, DEFAULT_SECURITY
+    for address in _addresses(etc):
+        match = MIRROR.fullmatch(address)
+        if match and match[1] == "debian" and main == DEFAULT:
+            main = _cacheable(address)
+        elif match and match[1] == "debian-security" and security == DEFAULT_SECURITY:
+            security = _cacheable(address)
+    return (
+        f"deb {main} {suite} main",
+        f"deb {main} {suite}-updates main",
+        f"deb {security} {suite}-security main",
+    )
+
+
+def apt_proxy() -> str | None:
+    """Return the http proxy that the host's apt is told to use, None when it goes directly."""
+    try:
+        done = subprocess.run(
+            ["apt-config", "dump", "--format", "%v%n", "Acquire::http::Proxy"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except OSError:  # no apt on this host
+        return None
+    proxy = done.stdout.strip()
+    return proxy if proxy.startswith(("http://", "https://")) else None
+
+
+def local_authorities(bundle: Path, shipped: Path = SHIPPED) -> tuple[str, ...]:
+    """Return the PEM certificates of `bundle` that no Debian package ships: the company's own."""
+    if not bundle.is_file():
+        return ()
+    known = {
+        certificate
+        for file in shipped.rglob("*.crt")
+        for certificate in CERTIFICATE.findall(file.read_text(errors="replace"))
+    }
+    found = CERTIFICATE.findall(bundle.read_text(errors="replace"))
+    return tuple(dict.fromkeys(c for c in found if c not in known))
+
+
+def _addresses(etc: Path) -> Iterator[str]:
+    for file in sorted([etc / "sources.list", *etc.glob("sources.list.d/*")]):
+        text = file.read_text(errors="replace") if file.is_file() else ""
+        if file.suffix == ".list":
+            yield from ONE_LINE.findall(text)
+        elif file.suffix == ".sources":
+            for line in DEB822.findall(text):
+                yield from line.split()
+
+
+def _cacheable(address: str) -> str:
+    """Return Debian's own mirror by http: apt checks signatures, and the cache sees only http."""
+    plain = address.rstrip("/")
+    if plain.startswith(("https://mirror.example/", "https://mirrors.example.org/")):
+        return plain.replace("https://", "http://", 1)
+    return plain
