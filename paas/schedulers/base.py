@@ -38,6 +38,7 @@ class Observed:
     pid: int = 0  # on the host, 0 when not running
     address: str = ""
     restarts: int = 0
+    memory: int = 0  # the limit in bytes; containers() does not fill this, pid, times and restarts
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,17 @@ class Scheduler(Protocol):
         """Yield log lines of {container id: process name} in order of time; follow until closed."""
 
     def exec(
-        self, container_id: str, argv: Sequence[str], stdin: BinaryIO | None, stdout: BinaryIO
+        self,
+        container_id: str,
+        argv: Sequence[str],
+        stdin: BinaryIO | None,
+        stdout: BinaryIO,
+        stderr: BinaryIO | None = None,
     ) -> int:
-        """Run a command in a running container as the app's user; return its exit status."""
+        """Run a command in a running container as the app's user; return its exit status.
+
+        Without `stderr` both go to `stdout`. Raises StartFailed when the container does not run.
+        """
 
     def remove_images(self, image_ids: Sequence[str]) -> None:
         """Remove images of this instance; one in use is left alone."""

@@ -1,0 +1,267 @@
+"""The scheduler for one host: Docker Engine through its API, nothing else."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+from docker.errors import APIError, NotFound
+
+from paas.errors import StartFailed
+from paas.model import App, Finding
+from paas.schedulers import docker_check, docker_logs, networks, sockets
+from paas.schedulers.allowed import check_settings
+from paas.schedulers.base import Listener, LogLine, Observed, ProcessSpec
+from paas.schedulers.engine import HTTP_CONFLICT, TIMEOUT, Engine, explanation
+from paas.schedulers.observe import from_inspect, from_list, missing
+from paas.schedulers.profile import container_name, container_settings
+from paas.schedulers.refusals import start_failed
+from paas.schedulers.streams import STDERR, Hijacked, hijack, read_frames
+from paas.settings import Settings
+
+PARALLEL = 16  # threads that stop containers; each mostly waits
+MISSING_NETWORK = re.compile(r"network \S+ not found|could not find (a )?network", re.IGNORECASE)
+
+
+class DockerLocal:
+    """Runs the containers of one instance. Implements paas.schedulers.base.Scheduler."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine = Engine(settings.engine)
+        own = rf"{settings.instance}-[a-z0-9-]+\.[a-z0-9_-]+\.[0-9]+\.[0-9]+"
+        self._own_name = re.compile(own, re.ASCII)
+
+    def check(self) -> tuple[Finding, ...]:
+        return docker_check.findings(self._engine, self._settings)
+
+    def create_network(self, app: App) -> None:
+        networks.create(self._engine, self._settings, app)
+
+    def start(self, spec: ProcessSpec) -> str:
+        container_id = self._create(spec)
+        try:
+            self._start_created(spec, container_id)
+        except BaseException:
+            self._remove(container_id)
+            raise
+        return container_id
+
+    def keep(self, container_ids: Sequence[str]) -> None:
+        for container_id in container_ids:
+            with self._engine.answering():
+                try:
+                    self._engine.api.update_container(
+                        container_id,
+                        restart_policy={"Name": "unless-stopped", "MaximumRetryCount": 0},
+                    )
+                except NotFound:
+                    continue
+
+    def stop(self, container_ids: Sequence[str], timeout: float) -> None:
+        if not container_ids:
+            return
+        _ = self._engine.api  # connect before the threads do
+        with ThreadPoolExecutor(min(PARALLEL, len(container_ids))) as pool:
+            list(pool.map(lambda id_: self._stop_one(id_, timeout), container_ids))
+
+    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
+        container_id = self._create(spec)
+        try:
+            return self._run_to_end(spec, container_id, output, timeout)
+        finally:
+            self._remove(container_id)
+
+    def inspect(self, container_id: str) -> Observed:
+        with self._engine.answering():
+            try:
+                return from_inspect(self._engine.api.inspect_container(container_id))
+            except NotFound:
+                return missing(container_id)
+
+    def containers(self) -> tuple[Observed, ...]:
+        label = f"paas.instance={self._settings.instance}"
+        with self._engine.answering():
+            found = self._engine.api.containers(all=True, filters={"label": label})
+        observed = [from_list(entry) for entry in found]
+        return tuple(c for c in observed if self._own_name.fullmatch(c.name))
+
+    def listeners(self, container_id: str) -> tuple[Listener, ...]:
+        pid = self.inspect(container_id).pid
+        return sockets.listeners(pid) if pid else ()
+
+    def connections(self, container_id: str, port: int) -> int:
+        pid = self.inspect(container_id).pid
+        return sockets.connections(pid, port) if pid else 0
+
+    def tail(self, container_id: str, lines: int) -> tuple[str, ...]:
+        return docker_logs.tail(self._engine, container_id, lines)
+
+    def logs(
+        self, containers: Mapping[str, str], lines: int | None, *, follow: bool
+    ) -> Iterator[LogLine]:
+        return docker_logs.read_logs(self._engine, containers, lines, follow=follow)
+
+    def exec(
+        self,
+        container_id: str,
+        argv: Sequence[str],
+        stdin: BinaryIO | None,
+        stdout: BinaryIO,
+        stderr: BinaryIO | None = None,
+    ) -> int:
+        exec_id = self._create_exec(container_id, argv, with_stdin=stdin is not None)
+        with self._engine.answering():
+            connection = self._hijack(f"/exec/{exec_id}/start", {"Detach": False, "Tty": False})
+        if stdin is not None:
+            threading.Thread(target=connection.send_all_of, args=(stdin,), daemon=True).start()
+        try:
+            for number, data in read_frames(connection.output):
+                (stderr if stderr and number == STDERR else stdout).write(data)
+        finally:
+            connection.close()
+        with self._engine.answering():
+            return int(self._engine.api.exec_inspect(exec_id)["ExitCode"] or 0)
+
+    def remove_images(self, image_ids: Sequence[str]) -> None:
+        for image_id in image_ids:
+            with self._engine.answering():
+                self._remove_image(image_id)
+
+    def destroy(self, app: App) -> None:
+        labels = [f"paas.instance={self._settings.instance}", f"paas.app-id={app.id}"]
+        with self._engine.answering():
+            found = self._engine.api.containers(all=True, filters={"label": labels})
+        own = [c.id for c in map(from_list, found) if self._own_name.fullmatch(c.name)]
+        self.stop(own, timeout=0)
+        networks.remove(self._engine, self._settings, app)
+
+    # How a container comes to be.
+
+    def _create(self, spec: ProcessSpec) -> str:
+        """Create the container; a leftover of the same name gives way."""
+        config = container_settings(
+            spec, self._settings, with_ca=self._settings.ca_bundle.is_file()
+        )
+        check_settings(config, self._settings)
+        name = container_name(spec, self._settings)
+        with self._engine.answering():
+            try:
+                return self._post_create(config, name)
+            except APIError as error:
+                if error.status_code != HTTP_CONFLICT:
+                    raise start_failed(spec, explanation(error)) from error
+        self._remove(name)
+        with self._engine.answering():
+            try:
+                return self._post_create(config, name)
+            except APIError as error:
+                raise start_failed(spec, explanation(error)) from error
+
+    def _post_create(self, config: dict[str, Any], name: str) -> str:
+        made = self._engine.api.create_container_from_config(config, name)  # type: ignore[no-untyped-call] # docker's stubs
+        return str(made["Id"])
+
+    def _start_created(self, spec: ProcessSpec, container_id: str) -> None:
+        """Start; the app's network is made on demand, so that it costs no call when it is there."""
+        if not self._start_once(spec, container_id):
+            self.create_network(spec.app)
+            if not self._start_once(spec, container_id):
+                raise StartFailed("The app's network vanishes", hint="Run: paas doctor")
+
+    def _start_once(self, spec: ProcessSpec, container_id: str) -> bool:
+        """Return False if the app's network is missing."""
+        with self._engine.answering():
+            try:
+                self._engine.api.start(container_id)
+            except APIError as error:
+                if MISSING_NETWORK.search(explanation(error)):
+                    return False
+                raise start_failed(spec, explanation(error)) from error
+        return True
+
+    def _run_to_end(
+        self, spec: ProcessSpec, container_id: str, output: Callable[[bytes], None], timeout: float
+    ) -> int:
+        """Attach, then start, so that no byte is lost; kill at the deadline."""
+        late = threading.Event()
+        with self._engine.answering():
+            query = "stream=1&stdout=1&stderr=1"
+            connection = self._hijack(f"/containers/{container_id}/attach?{query}", {})
+        timer = threading.Timer(timeout, self._kill_late, (container_id, late))
+        try:
+            self._start_created(spec, container_id)
+            timer.start()
+            for _, data in read_frames(connection.output):
+                output(data)
+            with self._engine.answering():
+                status = int(self._engine.api.wait(container_id, timeout=TIMEOUT)["StatusCode"])
+        finally:
+            timer.cancel()
+            connection.close()
+        if late.is_set():
+            raise StartFailed(
+                f"{spec.process_type} did not end within {timeout:.0f} s",
+                hint="Make it quicker, or run the long part after the deploy",
+            )
+        return status
+
+    def _kill_late(self, container_id: str, late: threading.Event) -> None:
+        late.set()
+        with suppress(APIError):  # it ended at the last moment
+            self._engine.api.kill(container_id)
+
+    # How it goes.
+
+    def _stop_one(self, container_id: str, timeout: float) -> None:
+        """Let the engine send TERM and, after the timeout, KILL: it does so even if we die."""
+        with self._engine.answering():
+            try:
+                self._engine.api.stop(container_id, timeout=round(timeout))
+            except NotFound:
+                return
+        self._remove(container_id)
+
+    def _remove(self, container: str) -> None:
+        """Remove with its anonymous volumes; gone, or going, is as good."""
+        with self._engine.answering():
+            try:
+                self._engine.api.remove_container(container, force=True, v=True)
+            except APIError as error:
+                if not isinstance(error, NotFound) and error.status_code != HTTP_CONFLICT:
+                    raise
+
+    def _remove_image(self, image_id: str) -> None:
+        """Remove the image with its names, if all of them are this instance's and no base image."""
+        api = self._engine.api
+        try:
+            image = api.inspect_image(image_id)  # type: ignore[no-untyped-call] # docker's stubs
+            names = image["RepoTags"] or []
+            own = f"{self._settings.instance}/"
+            stack = f"{own}stack"
+            if all(n.startswith(own) and not n.startswith(stack) for n in names):
+                for name in names or [image_id]:
+                    api.remove_image(name)
+        except APIError as error:
+            if not isinstance(error, NotFound) and error.status_code != HTTP_CONFLICT:
+                raise
+
+    def _create_exec(self, container_id: str, argv: Sequence[str], *, with_stdin: bool) -> str:
+        """Prepare an exec. It runs as the container's user: ours, never the image's."""
+        with self._engine.answering():
+            try:
+                made = self._engine.api.exec_create(
+                    container_id, list(argv), stdin=with_stdin, privileged=False
+                )
+            except APIError as error:
+                if not isinstance(error, NotFound) and error.status_code != HTTP_CONFLICT:
+                    raise
+                raise StartFailed(
+                    "The process is not running", hint="Run: ps:report APP"
+                ) from error
+        return str(made["Id"])
+
+    def _hijack(self, path: str, body: Mapping[str, Any]) -> Hijacked:
+        return hijack(self._settings.engine, self._engine.api.api_version, path, body, TIMEOUT)

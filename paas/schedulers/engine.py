@@ -1,0 +1,58 @@
+"""The connection to Docker Engine: made on first use, and what its refusals mean."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+import urllib3
+from docker import APIClient
+from docker.errors import APIError, DockerException
+
+from paas.errors import EngineUnavailable
+from paas.reporter import clean
+
+TIMEOUT = 30  # seconds per call; streams have their own
+HTTP_CONFLICT = 409
+
+
+class Engine:
+    """One engine by its URL. The client is made in the process that uses it: after every fork."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client: tuple[int, APIClient] | None = None
+
+    @property
+    def api(self) -> APIClient:
+        """The low-level client. Raises EngineUnavailable when the engine does not answer."""
+        if self._client is None or self._client[0] != os.getpid():
+            with self.answering():
+                self._client = (os.getpid(), APIClient(base_url=self._url, timeout=TIMEOUT))
+        return self._client[1]
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Turn silence and unexpected refusals into EngineUnavailable."""
+        try:
+            yield
+        except APIError as error:
+            raise EngineUnavailable(
+                f"Docker Engine refused: {explanation(error)}", hint="Run: paas doctor"
+            ) from error
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            DockerException,
+            OSError,
+        ) as error:
+            raise EngineUnavailable(
+                f"Docker Engine does not answer at {self._url}",
+                hint="Run: systemctl status docker; paas doctor",
+                details=(clean(str(error))[:300],),
+            ) from error
+
+
+def explanation(error: APIError) -> str:
+    """Return the engine's own words in one line."""
+    return " ".join(clean(str(error.explanation or error)).split())[:500]

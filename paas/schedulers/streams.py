@@ -1,0 +1,118 @@
+"""The engine's byte streams: multiplexed frames, and the hijacked connection of attach and exec.
+
+Docker Engine API, "Attach to a container": each frame has 8 bytes of header (stream, 0, 0, 0,
+big-endian length). docker-py's own socket helpers drop bytes that arrive together with the HTTP
+answer's head, so the upgrade is spoken here.
+"""
+
+import json
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, parse_headers
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import urlsplit
+
+from paas.errors import EngineUnavailable
+
+HEADER = struct.Struct(">BxxxL")
+STDERR = 2
+PIECE = 64 * 1024
+SWITCHING, OK = 101, 200
+
+
+class Readable(Protocol):
+    """What frames are read from."""
+
+    def read(self, amount: int, /) -> bytes:
+        """Return `amount` bytes, fewer only at the end."""
+
+
+def read_frames(stream: Readable) -> Iterator[tuple[int, bytes]]:
+    """Yield (stream number, bytes) until the other side ends."""
+    while len(head := stream.read(HEADER.size)) == HEADER.size:
+        number, length = HEADER.unpack(head)
+        while length:
+            piece = stream.read(min(length, PIECE))
+            if not piece:
+                return
+            length -= len(piece)
+            yield number, piece
+
+
+@dataclass(frozen=True)
+class Hijacked:
+    """A connection that has left HTTP: bytes in, frames out."""
+
+    sock: socket.socket
+    output: BinaryIO
+
+    def close(self) -> None:
+        """End both directions."""
+        self.output.close()
+        self.sock.close()
+
+    def send_all_of(self, stdin: BinaryIO) -> None:
+        """Copy `stdin` to its end, then close this direction only."""
+        read = getattr(stdin, "read1", stdin.read)
+        try:
+            while piece := read(PIECE):
+                self.sock.sendall(piece)
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # the process ended first and wants no more input
+            return
+
+
+def hijack(
+    engine: str, version: str, path: str, body: Mapping[str, Any], timeout: float
+) -> Hijacked:
+    """POST with `Upgrade: tcp`; return the raw connection. Raises EngineUnavailable, OSError.
+
+    `timeout` covers connecting and the answer's head; afterwards the connection has none.
+    """
+    sock = _connect(engine, timeout)
+    try:
+        output = sock.makefile("rb")
+        sock.sendall(_request(f"/v{version}{path}", json.dumps(body).encode()))
+        _expect_upgrade(output)
+        sock.settimeout(None)
+    except BaseException:
+        sock.close()
+        raise
+    return Hijacked(sock, output)
+
+
+def _connect(engine: str, timeout: float) -> socket.socket:
+    parts = urlsplit(engine)
+    if parts.scheme != "unix":
+        return socket.create_connection((parts.hostname or "", parts.port or 2375), timeout)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(timeout)
+    try:
+        sock.connect(parts.path)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _request(path: str, body: bytes) -> bytes:
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _expect_upgrade(output: BinaryIO) -> None:
+    words = output.readline(PIECE).split(maxsplit=2)
+    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    try:
+        headers = parse_headers(output)
+    except HTTPException as error:
+        raise EngineUnavailable("Docker Engine gave no HTTP answer") from error
+    if status not in {SWITCHING, OK}:
+        length = int(headers.get("Content-Length", 0))
+        refusal = output.read(min(length, PIECE)).decode(errors="replace")
+        raise EngineUnavailable(f"Docker Engine refused: {refusal}", hint="Run: paas doctor")
