@@ -21,6 +21,7 @@ from paas.schedulers.refusals import start_failed
 from paas.schedulers.streams import STDERR, Hijacked, hijack, read_frames
 from paas.settings import Settings
 
+KEPT: Any = {"Name": "unless-stopped"}  # Any: docker's stubs know two of the four policies
 PARALLEL = 16  # threads that stop containers; each mostly waits
 MISSING_NETWORK = re.compile(r"network \S+ not found|could not find (a )?network", re.IGNORECASE)
 
@@ -53,10 +54,7 @@ class DockerLocal:
         for container_id in container_ids:
             with self._engine.answering():
                 try:
-                    self._engine.api.update_container(
-                        container_id,
-                        restart_policy={"Name": "unless-stopped", "MaximumRetryCount": 0},
-                    )
+                    self._engine.api.update_container(container_id, restart_policy=KEPT)
                 except NotFound:
                     continue
 
