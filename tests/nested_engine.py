@@ -1,0 +1,127 @@
+"""Debian 13's engine (26.1), nested in a container: a second version for the contract suites.
+
+Run as a program it runs a command with PAAS_TEST_ENGINES naming the nested engine:
+
+    python -m tests.nested_engine python -m pytest tests/contracts
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException, ImageNotFound
+
+from paas.build.rootfs import RootFs, make_image
+from paas.settings import Settings
+
+IMAGE = "paas-test/engine:trixie"
+STACKS = ("paas/stack:trixie", "paas/stack-build:trixie")
+WAIT = 60.0
+# capabilities(7), by number. `--privileged` asks for all: it fails where the machine lacks one.
+CAPABILITIES = (  # noqa: SIM905 - easier to compare with the kernel's list
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE "
+    "NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO "
+    "SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME "
+    "SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG "
+    "WAKE_ALARM BLOCK_SUSPEND AUDIT_READ"
+).split()
+# The engine mounts cgroups read-only in a container that is not privileged; a nested one writes.
+START = """
+for controller in /sys/fs/cgroup /sys/fs/cgroup/*; do
+    mount -o remount,rw,bind "$controller" 2>/dev/null || true
+done
+exec dockerd --host unix:///nested/docker.sock
+"""
+
+
+@contextlib.contextmanager
+def nested_engine() -> Iterator[str]:
+    """Start an engine of its own and yield its address; remove all of it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="paas-nested-", dir="/var/tmp"))
+    with contextlib.closing(docker.APIClient()) as outer:
+        _ensure_image(outer)
+        made = outer.create_container(
+            IMAGE,
+            ["/bin/sh", "-c", START],
+            host_config=_host_config(outer, folder),
+            labels={"paas.test": "nested-engine"},
+        )
+        container = str(made["Id"])
+        outer.start(container)
+        try:
+            address = f"unix://{folder}/docker.sock"
+            _wait_until_it_answers(address, lambda: outer.logs(container))
+            for name in STACKS:
+                _copy_image(name, address)
+            yield address
+        finally:
+            outer.stop(container, timeout=20)
+            outer.remove_container(container, v=True, force=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ensure_image(outer: docker.APIClient) -> None:
+    with contextlib.suppress(ImageNotFound):
+        outer.inspect_image(IMAGE)  # type: ignore[no-untyped-call]  # its stubs lack it
+        return
+    packages = ("docker.io", "iptables", "nftables", "ca-certificates")
+    make_image(Settings(), RootFs(IMAGE, "test-engine", packages), None, print)
+
+
+def _host_config(outer: docker.APIClient, folder: Path) -> dict[str, object]:
+    config = outer.create_host_config(
+        cap_add=_capabilities_here(),
+        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+        pid_mode="host",  # so that the process ids it tells are the host's
+        tmpfs={"/run": ""},
+        binds={str(folder): {"bind": "/nested", "mode": "rw"}},
+        mounts=[docker.types.Mount("/var/lib/docker", None, type="volume")],
+    )
+    # What the command line calls systempaths=unconfined, and --cgroupns.
+    return {**config, "MaskedPaths": [], "ReadonlyPaths": [], "CgroupnsMode": "private"}
+
+
+def _capabilities_here() -> list[str]:
+    """Return the capabilities that this machine has to give."""
+    status = Path("/proc/self/status").read_text()
+    found = re.search(r"^CapBnd:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    assert found, "the kernel tells no capability bounding set"
+    bits = int(found[1], 16)
+    return [name for number, name in enumerate(CAPABILITIES) if bits >> number & 1]
+
+
+def _wait_until_it_answers(address: str, logs: Callable[[], bytes]) -> None:
+    deadline = time.monotonic() + WAIT
+    while True:
+        with contextlib.suppress(DockerException):
+            client = docker.DockerClient(address)
+            client.ping()
+            client.close()
+            return
+        if time.monotonic() > deadline:
+            raise AssertionError(logs().decode(errors="replace")[-2000:])
+        time.sleep(0.1)
+
+
+def _copy_image(name: str, address: str) -> None:
+    with (
+        contextlib.closing(docker.APIClient(timeout=300)) as outer,
+        contextlib.closing(docker.APIClient(address, timeout=300)) as inner,
+    ):
+        # docker-py's load_image is not typed in its stubs
+        for _ in inner.load_image(outer.get_image(name)):  # type: ignore[no-untyped-call]
+            pass
+
+
+if __name__ == "__main__":
+    with nested_engine() as running:
+        environ = {**os.environ, "PAAS_TEST_ENGINES": running}
+        sys.exit(subprocess.run(sys.argv[1:], env=environ, check=False).returncode)
