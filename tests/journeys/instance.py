@@ -26,7 +26,7 @@ WAIT = 60.0
 
 @dataclass
 class Instance:
-    """A running paas. `paas()` types on the host, `ssh` from a user's machine with a real client."""
+    """A running paas. `paas()` types on the host, `ssh` is a user's real client."""
 
     root: Path
     id: str
@@ -99,13 +99,11 @@ class Instance:
     def stop(self) -> None:
         """Stop what was started, by its id, and remove all that carries the instance's id."""
         self.paas("stop", check=False)
-        for app in self.root.glob("run/*.pid"):
-            app.unlink(missing_ok=True)
         if self.nginx:
             self.nginx.send_signal(signal.SIGQUIT)
             self.nginx.wait(30)
         _remove_engine_objects(self.id)
-        subprocess.run(["nft", "delete", "table", "ip", f"paas_{self.id}"], check=False, capture_output=True, timeout=10)  # fmt: skip
+        _remove_tables(self.id)
         shutil.rmtree(self.root, ignore_errors=True)
 
 
@@ -195,6 +193,16 @@ http {{
         if time.monotonic() > deadline or instance.nginx.poll() is not None:
             raise AssertionError((instance.root / "nginx-error.log").read_text())
         time.sleep(0.02)
+
+
+def _remove_tables(identity: str) -> None:
+    """Remove the instance's nftables tables: those whose name carries its id."""
+    listed = subprocess.run(
+        ["nft", "list", "tables"], capture_output=True, text=True, check=True, timeout=10
+    )
+    for line in listed.stdout.splitlines():
+        if identity in line:
+            subprocess.run(["nft", "delete", *line.split()], check=True, timeout=10)
 
 
 def _remove_engine_objects(identity: str) -> None:
