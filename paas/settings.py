@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv4Network
@@ -11,6 +10,7 @@ from typing import Any
 
 from paas.errors import InvalidName, UsageError
 from paas.model import domain_name
+from paas.root import FILE, ROOT, read_file
 
 INSTANCE = re.compile(r"[a-z][a-z0-9]{0,11}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -22,7 +22,7 @@ MB = 1024 * 1024
 class Settings:
     """Everything that can differ between two installations. Sizes are bytes, times seconds."""
 
-    root: Path = Path("/var/lib/paas")
+    root: Path = Path(ROOT)
     instance: str = "paas"
     domain: str = "paas.localhost"
     door_user: str = "paas"
@@ -85,6 +85,11 @@ class Settings:
         return self.run / "paas.sock"
 
     @property
+    def pid_file(self) -> Path:
+        """The daemon's pid, locked by the daemon while it lives."""
+        return self.run / "paas.pid"
+
+    @property
     def hooks(self) -> Path:
         """The host owner's lifecycle hooks: `<hooks>/<stage>.d/*`."""
         return self.root / "hooks"
@@ -114,6 +119,11 @@ class Settings:
     def stack(self) -> str:
         """The stack image's name; deploys resolve it to an id first."""
         return f"{self.instance}/stack:{self.suite}"
+
+    @property
+    def stack_build(self) -> str:
+        """The stack with compilers and package managers: what build stages start from."""
+        return f"{self.instance}/stack-build:{self.suite}"
 
     @property
     def bridge_prefix(self) -> str:
@@ -155,8 +165,8 @@ def load(environ: Mapping[str, str] = os.environ, file: Path | None = None) -> S
     The file is `file`, else PAAS_CONFIG, else /etc/paas/paas.toml, if it exists. Raises UsageError
     for a key that is not known and for a value that is not of its type.
     """
-    path = file or Path(environ.get("PAAS_CONFIG", "/etc/paas/paas.toml"))
-    values: dict[str, object] = tomllib.loads(path.read_text()) if path.is_file() else {}
+    path = file or Path(environ.get("PAAS_CONFIG", FILE))
+    values = read_file(str(path))
     known = {f.name: f.type for f in fields(Settings)}
     values |= {
         name: environ[f"PAAS_{name.upper()}"] for name in known if f"PAAS_{name.upper()}" in environ

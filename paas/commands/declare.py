@@ -1,12 +1,13 @@
 """How a command is declared: name, arguments, help, examples and access stand on the function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import click
 
+from paas.doors.control import Control
 from paas.doors.request import Request
 from paas.model import Actor
 from paas.platform import Platform
@@ -27,6 +28,7 @@ class Context:
     platform: Platform
     request: Request
     actor: Actor
+    control: Control = field(default_factory=Control)  # without a client, nothing ever happens
 
 
 @dataclass(frozen=True)

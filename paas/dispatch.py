@@ -1,0 +1,157 @@
+"""In the child: who is it, find the command, authorise, parse, call, show errors -> exit status."""
+
+import importlib
+import logging
+import pkgutil
+import secrets
+import signal
+import sys
+from collections.abc import Mapping
+
+import click
+
+import paas.commands
+from paas.commands.declare import REGISTRY, Access, Command, Context
+from paas.doors.control import Control, Interrupted
+from paas.doors.request import Request
+from paas.errors import Forbidden, PaasError, UsageError
+from paas.model import LOCAL_ADMIN, Actor
+from paas.platform import Platform
+from paas.show import nearest, show_error, topic_help, topics
+
+log = logging.getLogger("paas")
+
+MOVED_FLAGS = frozenset({"--force", "--quiet"})
+
+
+def load_commands() -> None:
+    """Import every module of paas.commands once, which fills the registry."""
+    for module in pkgutil.iter_modules(paas.commands.__path__):
+        importlib.import_module(f"paas.commands.{module.name}")
+
+
+def handle(platform: Platform, request: Request, uid: int, control: Control) -> int:
+    """Run one request, typed by the peer `uid`, on the standard streams; return the exit status."""
+    try:
+        return _run(platform, request, uid, control)
+    except PaasError as error:
+        show_error(error)
+        return error.exit_status
+    except Interrupted as interrupted:
+        return 128 + interrupted.signum
+    except (KeyboardInterrupt, click.Abort):
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        return 128 + signal.SIGPIPE
+    except Exception:
+        identity = secrets.token_hex(4)
+        log.exception("error %s in %s", identity, request.argv[:1])
+        show_error(
+            PaasError(
+                "paas made a mistake, and what was typed may be half done",
+                hint=f"The host's owner finds the cause in paas's log under {identity}",
+            )
+        )
+        return 1
+
+
+def _run(platform: Platform, request: Request, uid: int, control: Control) -> int:
+    actor = find_actor(platform, request, uid)
+    argv = move_global_flags(request.argv)
+    if (text := help_text(argv, REGISTRY)) is not None:
+        sys.stdout.write(text)
+        return 0
+    command = find_command(argv[0], REGISTRY)
+    authorise(command, actor, remote_host_verbs=platform.settings.remote_host_verbs)
+    return call(command, argv[1:], Context(platform, request, actor, control))
+
+
+def find_actor(platform: Platform, request: Request, uid: int) -> Actor:
+    """Return who typed it; never believe the door more than its uid. Raises Forbidden.
+
+    Root is the local admin, and only at the local door. The doors' user names a key, never an
+    actor; a key that was removed meanwhile is nobody.
+    """
+    if uid == 0 and request.door == "local" and request.fingerprint is None:
+        return LOCAL_ADMIN
+    if uid != 0 and request.door != "local" and request.fingerprint:
+        key = platform.store.keys.by_fingerprint(request.fingerprint)
+        if key:
+            return Actor(key.name, fingerprint=key.fingerprint)
+    raise Forbidden("This key may not do anything here", hint="Ask the host's owner to add it.")
+
+
+def move_global_flags(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Return argv with flags that stand before the verb put behind it, as Dokku allows.
+
+    `--app X verb a` becomes `verb X a`, `--force verb a` becomes `verb --force a`, where the verb's
+    own parser accepts or refuses it.
+    """
+    flags: list[str] = []
+    app: list[str] = []
+    while argv and argv[0].startswith("--"):
+        if argv[0] in MOVED_FLAGS:
+            flags.append(argv[0])
+            argv = argv[1:]
+        elif argv[0] == "--app" and len(argv) > 1:
+            app = [argv[1]]
+            argv = argv[2:]
+        else:
+            break
+    return (argv[0], *flags, *app, *argv[1:]) if argv else ()
+
+
+def help_text(argv: tuple[str, ...], registry: Mapping[str, Command]) -> str | None:
+    """Return the help that argv asks for; None if it asks for something else.
+
+    `topic`, `topic:help`, `topic --help` and `help topic` are one; `help` and nothing list topics.
+    """
+    if argv in {(), ("help",), ("--help",), ("-h",)}:
+        return topics(registry)
+    words = argv[1:] if argv[0] == "help" else argv
+    topic = words[0].removesuffix(":help")
+    asked = topic != words[0] or argv[0] == "help" or words[1:] in {("--help",), ("-h",)}
+    known = {command.topic for command in registry.values()}
+    if ":" in topic and argv[0] == "help":
+        topic = topic.partition(":")[0]
+    if topic in known and (asked or (len(words) == 1 and topic not in registry)):
+        return topic_help(topic, registry)
+    return None
+
+
+def find_command(name: str, registry: Mapping[str, Command]) -> Command:
+    """Return the command. Raises PaasError with the nearest one: "X is not a paas command"."""
+    if name in registry:
+        return registry[name]
+    alike = nearest(name, registry)
+    hint = f"Did you mean {alike}? " if alike else ""
+    raise PaasError(f"{name} is not a paas command", hint=f"{hint}`help` lists all")
+
+
+def authorise(command: Command, actor: Actor, *, remote_host_verbs: bool) -> None:
+    """Raise Forbidden unless the actor may use the verb. Looks at no app: see NotFound."""
+    if command.access is Access.HOST and not (actor.is_host or remote_host_verbs):
+        raise Forbidden(
+            f"{command.name} can only be used by root on the host",
+            hint=f"There: paas {command.name}   (or set remote_host_verbs = true in paas.toml)",
+        )
+
+
+def call(command: Command, args: tuple[str, ...], context: Context) -> int:
+    """Parse and run; return what the command returned as its exit status. Raises UsageError."""
+    try:
+        with command.click.make_context(command.name, list(args), obj=context) as parsed:
+            return command.click.invoke(parsed) or 0
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        raise UsageError(error.format_message(), hint=_usage_hint(command, error)) from error
+
+
+def _usage_hint(command: Command, error: click.ClickException) -> str:
+    hint = f"{command.topic}:help shows how it is typed"
+    if isinstance(error, click.NoSuchOption):
+        options = [flag for param in command.click.params for flag in param.opts]
+        alike = nearest(error.option_name, options)
+        return f"Did you mean {alike}? {hint}" if alike else hint
+    return hint

@@ -1,0 +1,92 @@
+"""The daemon's side of the control channel: window size, signals and hang-up in, exit status out.
+
+Standard library only. A thread reads; whatever it learns reaches the command in its main thread.
+"""
+
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from paas.doors import wire
+from paas.doors.request import SIZE_LIMIT
+
+Resize = Callable[[int, int], None]
+
+
+class Interrupted(KeyboardInterrupt):
+    """The client sent a signal or hung up; `signum` says which (SIGHUP for a hang-up)."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+
+class Control:
+    """What a running command can learn about its client.
+
+    Without a connection (a command that paas itself runs) nothing ever happens. A signal of the
+    client, or its hang-up, raises Interrupted in the main thread, unless the command outlives it.
+    """
+
+    def __init__(
+        self, connection: socket.socket | None = None, *, rows: int = 24, columns: int = 80
+    ) -> None:
+        self.size = (rows, columns)
+        self.hung_up = threading.Event()
+        self._connection = connection
+        self._outlives = False
+        self._callbacks: list[Resize] = []
+
+    def outlive_client(self) -> None:
+        """From now on the client's signals and its hang-up change nothing; SIGTERM still does."""
+        self._outlives = True
+
+    def on_resize(self, callback: Resize) -> None:
+        """Call `callback(rows, columns)`, from the reading thread, when the window changes."""
+        self._callbacks.append(callback)
+
+    def start(self, pending: bytes = b"") -> None:
+        """Take over the signals and read the channel. Call it from the main thread, once."""
+        for name in wire.SIGNALS:
+            signal.signal(getattr(signal, f"SIG{name}"), self._interrupt)
+        threading.Thread(target=self._read, args=(pending,), daemon=True).start()
+
+    def finish(self, status: int, say: str = "") -> None:
+        """Send the exit status; a door that is gone is no error."""
+        message: wire.Message = {"exit": status, "say": say} if say else {"exit": status}
+        if self._connection:
+            with contextlib.suppress(OSError):
+                wire.send(self._connection, message)
+
+    def _interrupt(self, signum: int, _frame: FrameType | None) -> None:
+        if signum == signal.SIGTERM or not self._outlives:
+            raise Interrupted(signum)
+
+    def _read(self, pending: bytes) -> None:
+        # Signals must interrupt the main thread's system calls, not this thread's.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        if self._connection:
+            with contextlib.suppress(OSError, ValueError):
+                for message in wire.messages(self._connection, pending):
+                    self._take(message)
+            self.hung_up.set()
+            self._deliver("HUP")
+
+    def _take(self, message: wire.Message) -> None:
+        match message:
+            case {"size": [int(rows), int(columns)]} if (
+                0 < rows < SIZE_LIMIT and 0 < columns < SIZE_LIMIT
+            ):
+                self.size = (rows, columns)
+                for callback in self._callbacks:
+                    callback(rows, columns)
+            case {"signal": str(name)} if name in wire.SIGNALS:
+                self._deliver(name)
+
+    def _deliver(self, name: str) -> None:
+        main = threading.main_thread().ident
+        if main and not self._outlives:
+            signal.pthread_kill(main, getattr(signal, f"SIG{name}"))

@@ -1,0 +1,105 @@
+"""The ssh door's first process: accepts, counts and forks; it speaks no ssh itself."""
+
+import contextlib
+import gc
+import logging
+import os
+import selectors
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+log = logging.getLogger("paas")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much strangers and friends may use. Times are seconds."""
+
+    connections: int = 200
+    strangers: int = 30  # connections of one address that have not proved a key yet
+    unauthenticated: float = 15.0
+    idle: float = 300.0  # without any session open
+
+
+@dataclass
+class Doorkeeper:
+    """Keeps the limits. `serve_connection(client, authenticated)` runs in a process of its own.
+
+    That process writes its pid, 4 bytes, to the descriptor `authenticated` once a key is proved.
+    """
+
+    limits: Limits
+    serve_connection: Callable[[socket.socket, int], None]
+    strangers: dict[int, str] = field(default_factory=dict)  # pid -> address, no key proved yet
+    friends: set[int] = field(default_factory=set)
+
+    def serve(self, listener: socket.socket, lifeline: int) -> None:
+        """Accept until the lifeline ends or SIGTERM comes; connections at work go on."""
+        self._listener, self._lifeline = listener, lifeline
+        self._told, self._authenticated = os.pipe()
+        self._wake, self._woken = socket.socketpair()
+        for end in (self._wake, self._woken, listener):
+            end.setblocking(False)
+        os.set_blocking(self._told, False)
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        gc.collect()
+        gc.freeze()
+        with selectors.DefaultSelector() as selector:
+            for source in (listener, lifeline, self._told, self._woken):
+                selector.register(source, selectors.EVENT_READ)
+            while True:
+                ready = {key.fileobj for key, _ in selector.select()}
+                if lifeline in ready:
+                    return
+                self._count()
+                if listener in ready:
+                    self._accept()
+
+    def _count(self) -> None:
+        """Learn which connections ended, and which proved a key."""
+        with contextlib.suppress(BlockingIOError):
+            self._woken.recv(4096)
+        with contextlib.suppress(BlockingIOError):
+            while pid := int.from_bytes(os.read(self._told, 4), "big"):
+                if self.strangers.pop(pid, None):
+                    self.friends.add(pid)
+        with contextlib.suppress(ChildProcessError):
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                self.strangers.pop(pid, None)
+                self.friends.discard(pid)
+
+    def _accept(self) -> None:
+        try:
+            client, address = self._listener.accept()
+        except OSError:  # it went away while it waited
+            return
+        with client:
+            if self._is_full(address[0]):
+                log.info("refused a connection from %s: too many", address[0])
+                return
+            pid = os.fork()
+            if pid == 0:
+                self._run_connection(client)
+            self.strangers[pid] = address[0]
+
+    def _is_full(self, address: str) -> bool:
+        alike = sum(1 for other in self.strangers.values() if other == address)
+        everyone = len(self.strangers) + len(self.friends)
+        return alike >= self.limits.strangers or everyone >= self.limits.connections
+
+    def _run_connection(self, client: socket.socket) -> NoReturn:
+        try:
+            signal.set_wakeup_fd(-1)
+            for end in (self._listener, self._wake, self._woken):
+                end.close()
+            os.close(self._lifeline)
+            os.close(self._told)
+            self.serve_connection(client, self._authenticated)
+        except BaseException:
+            log.exception("a connection failed")
+        finally:
+            os._exit(0)

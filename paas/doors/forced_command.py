@@ -1,0 +1,35 @@
+"""The OpenSSH door: the forced command of authorized_keys, `paas door --key SHA256:...`.
+
+sshd has checked the key; this process is the doors' user and hands over what the client typed
+(SSH_ORIGINAL_COMMAND, sshd(8)) with the descriptors it inherited.
+"""
+
+import os
+import shlex
+import sys
+
+from paas.doors.local import hand_over
+from paas.root import socket_path
+
+USAGE = 2
+NO_SHELL = 1
+
+
+def main(argv: list[str]) -> int:
+    """Run what the owner of the key typed; return its exit status."""
+    if len(argv) != 2 or argv[0] != "--key":  # noqa: PLR2004 - the flag and its value
+        sys.stderr.write(" !     This door is opened by sshd: --key SHA256:...\n")
+        return USAGE
+    try:
+        words = shlex.split(os.environ.get("SSH_ORIGINAL_COMMAND", ""))
+    except ValueError as error:
+        sys.stderr.write(f" !     The command cannot be read: {error}\n")
+        return USAGE
+    if not words:
+        sys.stderr.write(" !     There is no shell here. Try the command: help\n")
+        return NO_SHELL
+    return hand_over({"door": "openssh", "argv": words, "fingerprint": argv[1]}, socket_path())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""What a user reads when no command runs: errors, and help made from the registry."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from paas.commands.declare import Access, Command
+from paas.errors import PaasError
+from paas.reporter import PROBLEM, clean
+
+
+def show_error(error: PaasError) -> None:
+    """Write an error to stderr: what happened, the details, what to do; unless it was shown."""
+    if not error.shown:
+        details = [f"| {line}" for line in error.details]
+        lines = [*error.message.splitlines(), *details, *error.hint.splitlines()]
+        sys.stderr.write("".join(f"{PROBLEM}{clean(line)}\n" for line in lines))
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word most like `word`, if one is alike."""
+    return next(iter(get_close_matches(word, sorted(known), n=1)), None)
+
+
+def topics(registry: Mapping[str, Command]) -> str:
+    """Return the text of `help`: every topic with its verbs."""
+    grouped: dict[str, list[str]] = {}
+    for name in sorted(registry):
+        grouped.setdefault(registry[name].topic, []).append(name)
+    width = max(map(len, grouped), default=0)
+    lines = [
+        f"       {topic:{width}}  {', '.join(name.partition(':')[2] or name for name in names)}"
+        for topic, names in grouped.items()
+    ]
+    return "\n".join(
+        [
+            "Usage: paas TOPIC:VERB [--flags] [APP] [ARGUMENTS]",
+            "",
+            "=====> Topics",
+            *lines,
+            "",
+            "TOPIC:help says more.",
+            "",
+        ]
+    )
+
+
+def topic_help(topic: str, registry: Mapping[str, Command]) -> str:
+    """Return the help of one topic: each verb with its usage, help and examples."""
+    commands = [registry[name] for name in sorted(registry) if registry[name].topic == topic]
+    return "\n".join([f"=====> {topic}", *(_verb_help(command) for command in commands)]) + "\n"
+
+
+def _verb_help(command: Command) -> str:
+    context = command.click.make_context(command.name, [], resilient_parsing=True)
+    usage = " ".join([command.name, *command.click.collect_usage_pieces(context)])
+    options = [record for p in command.click.params if (record := p.get_help_record(context))]
+    access = ["On the host only."] if command.access is Access.HOST else []
+    return "\n".join(
+        [
+            f"-----> {usage}",
+            *(f"       {line}".rstrip() for line in (command.click.help or "").splitlines()),
+            *(f"       {line}" for line in access),
+            *(f"       {flag:20}  {text}" for flag, text in options if flag != "--help"),
+            *(f"       $ {example}" for example in command.examples),
+        ]
+    )

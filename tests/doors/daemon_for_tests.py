@@ -1,0 +1,160 @@
+"""A whole daemon with the real supervisor, doors and dispatch, and a few commands for tests.
+
+Run as a program: `daemon_for_tests.py [JSON of fingerprints {fingerprint: name}]`, settings from PAAS_*.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import cast
+
+import click
+
+from paas import background, daemon, dispatch
+from paas.commands.declare import Access, Context, command
+from paas.doors.control import Control
+from paas.doors.request import Request
+from paas.errors import NotFound
+from paas.model import SshKey
+from paas.platform import Platform
+from paas.settings import Settings, load
+
+
+@command("test:echo", access=Access.DEPLOYER, examples=("test:echo a b",))
+@click.argument("words", nargs=-1)
+def echo(context: Context, words: tuple[str, ...]) -> None:
+    """Print who asks, and the words."""
+    click.echo(f"{context.actor.name} {list(words)!r}")
+    click.echo("on stderr", err=True)
+
+
+@command("test:digest", access=Access.DEPLOYER)
+def digest(context: Context) -> None:
+    """Read stdin to its end, print length and checksum, then send it back."""
+    data = sys.stdin.buffer.read()
+    sys.stdout.buffer.write(f"{len(data)} {hashlib.sha256(data).hexdigest()}\n".encode() + data)
+
+
+@command("test:exit", access=Access.DEPLOYER)
+@click.argument("status", type=int)
+def leave(context: Context, status: int) -> int:
+    """Exit with a status."""
+    return status
+
+
+@command("test:missing", access=Access.DEPLOYER)
+def missing(context: Context) -> None:
+    """Fail as for an app that is missing."""
+    raise NotFound("App x does not exist", hint="apps:list", details=("a detail",))
+
+
+@command("test:bug", access=Access.DEPLOYER)
+def bug(context: Context) -> None:
+    """Fail as nobody planned."""
+    raise RuntimeError("the cause that users never see")
+
+
+@command("test:host")
+def host(context: Context) -> None:
+    """Touch the host."""
+    click.echo("touched")
+
+
+@command("test:terminal", access=Access.DEPLOYER)
+def terminal(context: Context) -> None:
+    """Say what kind of terminal there is."""
+    size = shutil.get_terminal_size((1, 1)) if sys.stdout.isatty() else None
+    click.echo(f"tty={sys.stdin.isatty()} {size and tuple(size)} {os.environ.get('TERM')}")
+
+
+@command("test:resize", access=Access.DEPLOYER)
+def resize(context: Context) -> None:
+    """Wait for a new window size and print it."""
+    changed: list[tuple[int, int]] = []
+    context.control.on_resize(lambda rows, columns: changed.append((rows, columns)))
+    click.echo("ready")
+    while not changed:
+        time.sleep(0.01)
+    click.echo(f"{changed[0]} {context.control.size}")
+
+
+@command("test:wait", access=Access.DEPLOYER)
+@click.argument("file", type=click.Path())
+@click.option("--outlive", is_flag=True)
+def wait(context: Context, file: str, outlive: bool) -> None:
+    """Wait until interrupted, and write down how it ended; with --outlive only for the hang-up."""
+    click.echo(f"pid {os.getpid()}")
+    if outlive:
+        context.control.outlive_client()
+    try:
+        if context.control.hung_up.wait(20):
+            time.sleep(0.2)
+    except KeyboardInterrupt as interrupt:
+        note(file, f"interrupted {interrupt}")
+        raise
+    note(file, f"finished, hung up: {context.control.hung_up.is_set()}")
+
+
+def note(file: str, text: str) -> None:
+    with open(f"{file}.new", "w", encoding="utf-8") as target:
+        target.write(text)
+    os.replace(f"{file}.new", file)
+
+
+@command("test:limits", access=Access.DEPLOYER)
+def limits(context: Context) -> None:
+    """Allocate more than a request may."""
+    click.echo(len(bytearray(2 * 1024**3)))
+
+
+@dataclass
+class KnownKeys:
+    """The keys of a platform for tests."""
+
+    names: dict[str, str] = field(default_factory=dict)
+
+    def by_fingerprint(self, fingerprint: str) -> SshKey | None:
+        name = self.names.get(fingerprint)
+        return SshKey(name, "ssh-ed25519", "", fingerprint, 0.0) if name else None
+
+
+@dataclass
+class KeyStore:
+    keys: KnownKeys
+
+
+@dataclass
+class SmallPlatform:
+    """Settings and keys: all that dispatch and these commands look at."""
+
+    settings: Settings
+    store: KeyStore
+
+
+def tick(platform: Platform) -> None:
+    with (platform.settings.run / "ticks").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+
+
+def main() -> None:
+    settings = load()
+    names = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    platform = cast("Platform", SmallPlatform(settings, KeyStore(KnownKeys(names))))
+    daemon.open_log(settings.logs / "paas.log")
+
+    def handle(request: Request, uid: int, control: Control) -> int:
+        return dispatch.handle(platform, request, uid, control)
+
+    def run_background(lifeline: int) -> None:
+        tasks = (background.Task("tick", 3600.0, tick, wakes=True),)
+        background.run_tasks(platform, tasks, lifeline)
+
+    daemon.Supervisor(settings, handle, run_background).serve()
+
+
+if __name__ == "__main__":
+    main()
