@@ -1,0 +1,172 @@
+"""nginx in front: publishes vhosts with one tested, verified reload, and switches without any."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from paas.errors import ProxyUnavailable
+from paas.firewall import BUILD_BRIDGE
+from paas.model import Finding, app_name
+from paas.proxies.base import Route, Site
+from paas.proxies.files import locked, write_file
+from paas.proxies.nginx_process import NginxProcess, RefusedConfiguration
+from paas.proxies.routes import Routes
+from paas.proxies.site import DEFAULT_SERVER, LIMITS, Sites
+from paas.settings import Settings
+
+DUPLICATES = {name: f'"{name}" directive is duplicate' for name in LIMITS} | {
+    DEFAULT_SERVER: "a duplicate default server"
+}
+
+
+class NginxProxy:
+    """The Proxy of one instance on the host's nginx (or on one of its own, see own_nginx.py).
+
+    Files of the instance: `<root>/nginx/paas.conf`, which http {} includes, `default.conf` and
+    `sites/<app>.conf`. The file `unread` there says that nginx has yet to read a change; it makes
+    one reload do for all who wait for one, and a crash before it is seen afterwards. While nginx
+    reads, `unread.now` stands for it.
+    """
+
+    def __init__(self, settings: Settings, build_bridge: str = BUILD_BRIDGE) -> None:
+        self._settings = settings
+        self._sites = Sites(settings)
+        self._nginx = NginxProcess(settings)
+        self._routes = Routes(settings, build_bridge)
+        self._folder = settings.nginx
+        self._main = settings.nginx / "paas.conf"
+        self._unread = settings.nginx / "unread"
+        self._reading = settings.nginx / "unread.now"
+        self._yielded = settings.nginx / "yielded"  # what the owner's configuration has itself
+
+    def check(self) -> tuple[Finding, ...]:
+        return (*self._check_nginx(), *self._routes.check())
+
+    def publish(self, site: Site) -> bool:
+        text = self._sites.render(site) if site.domains else None
+        return self._change({self._file(site.app): text})
+
+    def withdraw(self, app: str) -> None:
+        self._change({self._file(app): None})
+
+    def switch(self, app: str, routes: Sequence[Route]) -> None:
+        self._routes.switch(app, routes)
+
+    def restore(self, sites: Sequence[Site], routes: Mapping[str, Sequence[Route]]) -> None:
+        self._routes.restore(routes)
+        wanted = {self._file(s.app): self._sites.render(s) for s in sites if s.domains}
+        found = (self._folder / "sites").glob("*.conf")
+        self._change({**dict.fromkeys(found), **wanted})
+
+    def _file(self, app: str) -> Path:
+        return self._folder / "sites" / f"{app_name(app)}.conf"
+
+    def _change(self, files: Mapping[Path, str | None]) -> bool:
+        """Make the files so (None: absent) and let nginx read them; put them back on failure."""
+        self._make_folders()
+        with self._writing():
+            old = _replace({**files, **self._shared_files()}, self._unread)
+            if not old and not self._is_unread():
+                return False
+        try:
+            self._let_nginx_read()
+        except ProxyUnavailable:
+            with self._writing():
+                _replace(old, self._unread)
+            raise
+        return bool(old)
+
+    def _make_folders(self) -> None:
+        for folder in (self._folder / "sites", self._sites.log_folder, self._settings.run):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return locked(self._settings.run / "nginx-files.lock")
+
+    def _is_unread(self) -> bool:
+        return self._unread.exists() or self._reading.exists()
+
+    def _let_nginx_read(self) -> None:
+        """Test and reload, unless another process has done so since our files were written."""
+        with locked(self._settings.run / "nginx-reload.lock"):
+            if not self._is_unread():
+                return
+            self._reading.touch()
+            self._unread.unlink(missing_ok=True)
+            try:
+                self._test()
+                self._nginx.reload()
+            except BaseException:
+                self._unread.touch()
+                raise
+            self._reading.unlink()
+
+    def _test(self) -> None:
+        """Test the configuration; what the owner's part has itself is left out of ours."""
+        try:
+            self._nginx.test()
+        except RefusedConfiguration as error:
+            yielded = self._yielded_names()
+            more = {name for name, words in DUPLICATES.items() if words in error.message} - yielded
+            if not more:
+                raise
+            write_file(self._yielded, "\n".join(sorted(yielded | more)))
+            with self._writing():
+                _replace(self._shared_files(), self._unread)
+            self._test()
+
+    def _shared_files(self) -> dict[Path, str | None]:
+        yielded = self._yielded_names()
+        return {
+            self._main: self._sites.render_main(yielded),
+            self._folder / "default.conf": self._sites.render_default(yielded),
+        }
+
+    def _yielded_names(self) -> set[str]:
+        return set(self._yielded.read_text().split()) if self._yielded.exists() else set()
+
+    def _check_nginx(self) -> tuple[Finding, ...]:
+        try:
+            version = self._nginx.run("-v").stderr.strip().removeprefix("nginx version: ")
+            dump = self._nginx.run("-T", "-q").stdout
+            self._nginx.test()
+        except ProxyUnavailable as error:
+            return (Finding("nginx", "fail", error.message, error.hint),)
+        return tuple(self._findings(version, dump))
+
+    def _findings(self, version: str, dump: str) -> Iterator[Finding]:
+        conf = self._settings.nginx_conf
+        if self._nginx.pid is None:
+            yield Finding("nginx", "fail", "nginx is not running", "Run: systemctl start nginx")
+        else:
+            yield Finding("nginx", "ok", f"{version} runs, and its configuration is valid")
+        if f"# configuration file {self._main}:" not in dump:
+            line = f"include {self._main};"
+            yield Finding(
+                "nginx include",
+                "fail",
+                f"{conf} does not include {self._main}",
+                f"Put this line into http {{}} there: {line}",
+            )
+        if DEFAULT_SERVER in self._yielded_names():
+            yield Finding(
+                "nginx default server",
+                "warn",
+                "A server of your own answers for unknown hosts",
+                f"If it should not: remove its default_server and {self._yielded}",
+            )
+
+
+def _replace(files: Mapping[Path, str | None], unread: Path) -> dict[Path, str | None]:
+    """Make the files so; return what stood before in those that differed. Leaves `unread`."""
+    before = {path: path.read_text() if path.exists() else None for path in files}
+    old = {path: text for path, text in before.items() if text != files[path]}
+    if old:
+        unread.touch()  # first: a crash after the first file must not be forgotten
+    for path in old:
+        text = files[path]
+        if text is None:
+            path.unlink()
+        else:
+            write_file(path, text)
+    return old

@@ -1,0 +1,166 @@
+"""Routes: which container stands behind a service address. A file per app, and a map in the kernel.
+
+`<root>/nft/paas.nft` is the wall and includes `<root>/nft/routes/*.nft`: one `nft -f` of it, and
+one `ip route`, put everything back at boot, without the daemon (`restore_commands`).
+"""
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from paas.errors import InvalidName, ProxyUnavailable
+from paas.firewall import BUILD_BRIDGE, name_servers, render, table
+from paas.model import Finding, app_name
+from paas.proxies.base import Route
+from paas.proxies.files import locked, write_file
+from paas.settings import Settings
+
+ELEMENT = re.compile(r"([0-9.]+) : ([0-9.]+) \. ([0-9]+)", re.ASCII)
+TIMEOUT = 30.0  # seconds for one nft transaction
+HIGHEST_PORT = 65535
+
+
+def restore_commands(settings: Settings) -> tuple[tuple[str, ...], ...]:
+    """Return the commands that put wall and routes back at boot, before nginx starts.
+
+    The route gives service addresses a way out of connect() also on a host without a default
+    route; by loopback, so that nothing leaves the host should the wall be missing.
+    """
+    return (
+        ("nft", "-f", str(settings.root / "nft" / "paas.nft")),
+        ("ip", "route", "replace", settings.services, "dev", "lo", "proto", "static"),
+    )
+
+
+class Routes:
+    """The wall and the map of one instance. Raises ProxyUnavailable when nftables refuses.
+
+    `build_bridge` is the engine's default bridge, on which builds run.
+    """
+
+    def __init__(self, settings: Settings, build_bridge: str = BUILD_BRIDGE) -> None:
+        self._settings = settings
+        self._bridge = build_bridge
+        self._map = f"inet {table(settings)} web"
+        self._wall = settings.root / "nft" / "paas.nft"
+        self._loaded = settings.root / "nft" / "loaded"  # the kernel's listing after the last load
+        self._folder = settings.root / "nft" / "routes"
+        self._lock = settings.run / "nft.lock"
+
+    def switch(self, app: str, routes: Sequence[Route]) -> None:
+        """Replace the app's routes by these, in the file and then, atomically, in the kernel."""
+        file = self._folder / f"{app_name(app)}.nft"
+        wanted = self._render(routes)
+        with locked(self._lock):
+            old = file.read_text() if file.exists() else ""
+            if not self._wall.exists():
+                self._write_wall()
+            _store(file, wanted)
+            try:
+                self._replace(old, wanted)
+            except ProxyUnavailable:
+                _store(file, old)
+                raise
+
+    def restore(self, routes: Mapping[str, Sequence[Route]]) -> bool:
+        """Make files and kernel equal to these routes of all apps; return whether they differed."""
+        with locked(self._lock):
+            changed = self._write_wall()
+            wanted = {f"{app_name(app)}.nft": self._render(r) for app, r in routes.items()}
+            for name in wanted.keys() | {file.name for file in self._folder.glob("*.nft")}:
+                _store(self._folder / name, wanted.get(name, ""))
+            if changed or not self._is_loaded():
+                self._load()
+                return True
+            return False
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return the findings on table, map and route for `doctor`."""
+        hint = "The daemon mends this within a minute; if paas is stopped: paas start"
+        try:
+            loaded, routed = self._is_loaded(), self._is_routed()
+        except ProxyUnavailable as error:
+            return (Finding("firewall", "fail", error.message, error.hint),)
+        return (
+            Finding("firewall", "ok", "The wall and the routes are loaded")
+            if loaded
+            else Finding("firewall", "fail", "The wall or a route differs from its file", hint),
+            Finding("service route", "ok", f"{self._settings.services} has a route")
+            if routed
+            else Finding("service route", "warn", f"No route to {self._settings.services}", hint),
+        )
+
+    def _render(self, routes: Sequence[Route]) -> str:
+        """Return the nft command that adds the routes; only checked values get into it."""
+        services = IPv4Network(self._settings.services)
+        elements = []
+        for route in routes:
+            service, address = IPv4Address(route.service), IPv4Address(route.address)
+            if service not in services or not 0 < route.port <= HIGHEST_PORT:
+                raise InvalidName(f"{route} is not a route of this instance")
+            elements.append(f"{service} : {address} . {int(route.port)}")
+        return f"add element {self._map} {{ {', '.join(elements)} }}\n" if elements else ""
+
+    def _replace(self, old: str, new: str) -> None:
+        """Change the map in one transaction; load everything anew if the kernel has lost it.
+
+        The old elements are added first: that makes their deletion valid also where they were
+        missing, and fails where they differ from the file.
+        """
+        keys = ", ".join(service for service, _, _ in ELEMENT.findall(old))
+        removal = f"{old}delete element {self._map} {{ {keys} }}\n" if keys else ""
+        if not removal and not new:
+            return
+        if _run("nft", "-f", "-", stdin=removal + new).returncode:
+            self._load()
+
+    def _write_wall(self) -> bool:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        text = render(self._settings, name_servers(), self._bridge)
+        return write_file(self._wall, f'{text}\ninclude "{self._folder}/*.nft"\n')
+
+    def _load(self) -> None:
+        for command in restore_commands(self._settings):
+            done = _run(*command)
+            if done.returncode:
+                raise ProxyUnavailable(
+                    f"{command[0]} refused the firewall",
+                    details=tuple(done.stderr.splitlines()[:6]),
+                    hint="Is the nft_* kernel support there? Try: nft list ruleset",
+                )
+        write_file(self._loaded, self._listing())
+
+    def _is_loaded(self) -> bool:
+        if not self._loaded.exists() or self._loaded.read_text() != self._listing():
+            return False
+        found = ELEMENT.findall(_run("nft", "list", "map", *self._map.split()).stdout)
+        wanted = [
+            e for file in self._folder.glob("*.nft") for e in ELEMENT.findall(file.read_text())
+        ]
+        return sorted(found) == sorted(wanted) and self._is_routed()
+
+    def _listing(self) -> str:
+        return _run("nft", "-t", "list", "table", "inet", table(self._settings)).stdout
+
+    def _is_routed(self) -> bool:
+        return bool(_run("ip", "-4", "route", "show", self._settings.services).stdout.strip())
+
+
+def _store(file: Path, text: str) -> None:
+    if text:
+        write_file(file, text)
+    else:
+        file.unlink(missing_ok=True)
+
+
+def _run(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ProxyUnavailable(
+            f"{command[0]} cannot be run: {error}", hint="Run: apt-get install nftables iproute2"
+        ) from error

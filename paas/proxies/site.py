@@ -1,0 +1,158 @@
+"""Renders an instance's nginx files. Every value is checked against its form, never escaped.
+
+Escaping is no defence here: `;`, `}` and line breaks end a directive, and autoescape lets them
+through. So a value gets in only as a validated name, an address, or an option of the table below.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+
+from paas.errors import InvalidName, ProxyUnavailable, UsageError
+from paas.firewall import SERVICE_PORT
+from paas.model import app_name, domain_name
+from paas.proxies.base import Site
+from paas.settings import Settings
+
+SAFE_PATH = re.compile(r"/[A-Za-z0-9._/-]+", re.ASCII)
+IPV6 = Path("/proc/net/if_inet6")  # missing where the kernel has IPv6 turned off
+
+# Directives that may stand only once in http {}: left out where the owner has them already.
+LIMITS = {"server_names_hash_bucket_size": "512", "server_names_hash_max_size": "8192"}
+DEFAULT_SERVER = "default_server"  # yields in the same way
+
+
+@dataclass(frozen=True)
+class Option:
+    """A property of `nginx:set`: its default, its form, and that form in words."""
+
+    default: str
+    form: re.Pattern[str]
+    words: str
+
+
+def _size(default: str) -> Option:
+    return Option(default, re.compile(r"[1-9][0-9]{0,4}[km]|[1-9]g", re.ASCII), "a size like 20m")
+
+
+def _time(default: str) -> Option:
+    return Option(default, re.compile(r"[1-9][0-9]{0,4}[smh]", re.ASCII), "a time like 90s")
+
+
+def _switch(default: str) -> Option:
+    return Option(default, re.compile(r"on|off", re.ASCII), "on or off")
+
+
+OPTIONS: Mapping[str, Option] = {
+    "access-log": _switch("on"),
+    "client-body-timeout": _time("15s"),
+    "client-max-body-size": _size("100m"),
+    "connections-per-address": Option("100", re.compile(r"[0-9]{1,5}", re.ASCII), "a number"),
+    "gzip": _switch("on"),
+    "maintenance": _switch("off"),
+    "proxy-buffer-size": _size("16k"),
+    "proxy-buffering": _switch("off"),  # so that streams and server-sent events flow
+    "proxy-connect-timeout": _time("5s"),
+    "proxy-read-timeout": _time("60s"),
+    "proxy-request-buffering": _switch("on"),  # so that a slow upload holds no process of the app
+    "proxy-send-timeout": _time("60s"),
+    "send-timeout": _time("30s"),
+}
+
+
+def check_option(name: str, value: str) -> str:
+    """Return `value` if the nginx option may have it; raise UsageError or InvalidName."""
+    if name not in OPTIONS:
+        raise UsageError(
+            f"{name!r} is not an nginx property", hint=f"There are: {', '.join(OPTIONS)}."
+        )
+    if not OPTIONS[name].form.fullmatch(value):
+        raise InvalidName(f"{name} cannot be {value!r}", hint=f"Give {OPTIONS[name].words}.")
+    return value
+
+
+class Sites:
+    """Renders the files of one instance from the owner's templates, else the shipped ones."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._environment = Environment(
+            loader=FileSystemLoader([settings.templates, settings.share / "nginx-templates"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # noqa: S701 - the output is not HTML; see the module's docstring
+        )
+
+    def render(self, site: Site) -> str:
+        """Return the site's vhost. Raises InvalidName, UsageError, ProxyUnavailable (template)."""
+        chosen = {name: check_option(name, value) for name, value in site.options.items()}
+        return self._render(
+            "site.conf.j2",
+            app=app_name(site.app),
+            domains=[_domain(domain) for domain in site.domains],
+            upstreams=[f"{IPv4Address(address)}:{SERVICE_PORT}" for address in site.upstreams],
+            options={name: option.default for name, option in OPTIONS.items()} | chosen,
+            listen=self._listen(),
+            log=_path(self.log(site.app)),
+        )
+
+    def log(self, app: str) -> Path:
+        """Return the path of the app's access log."""
+        return self.log_folder / f"{app_name(app)}.log"
+
+    @property
+    def log_folder(self) -> Path:
+        """Return the folder of the access logs."""
+        return self._settings.logs / "nginx"
+
+    def render_main(self, yielded: Collection[str]) -> str:
+        """Return paas.conf, without the directives that the owner's configuration has itself."""
+        limits = [f"{name} {value}" for name, value in LIMITS.items() if name not in yielded]
+        return self._render(
+            "paas.conf.j2",
+            limits=limits,
+            folder=_path(self._settings.nginx),
+            templates=_path(self._settings.templates),
+        )
+
+    def render_default(self, yielded: Collection[str]) -> str:
+        """Return the server for hosts that no app has."""
+        return self._render(
+            "default.conf.j2", listen=self._listen(), is_default=DEFAULT_SERVER not in yielded
+        )
+
+    def _listen(self) -> list[str]:
+        port = int(self._settings.http_port)
+        return [f"{port}", *([f"[::]:{port}"] if IPV6.exists() else [])]
+
+    def _render(self, template: str, **values: object) -> str:
+        try:
+            return self._environment.get_template(template).render(
+                instance=self._settings.instance, **values
+            )
+        except TemplateError as error:
+            raise ProxyUnavailable(
+                f"The nginx template {template} cannot be rendered: {error}",
+                hint=f"Mend or remove the templates in {self._settings.templates}",
+            ) from error
+
+
+def _domain(domain: str) -> str:
+    if domain_name(domain) != domain:
+        raise InvalidName(f"{domain!r} is not a normalised domain name")
+    return domain
+
+
+def _path(path: Path) -> str:
+    if not SAFE_PATH.fullmatch(str(path)):
+        raise InvalidName(
+            f"{str(path)!r} cannot stand in an nginx file",
+            hint="Use letters, digits and . _ - in the data root's path.",
+        )
+    return str(path)

@@ -1,0 +1,82 @@
+"""Containers without an engine: a bridge like an app's, and network namespaces on it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Network
+from pathlib import Path
+
+UPSTREAM = Path(__file__).with_name("upstream.py")
+
+
+def ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=30)
+
+
+@contextmanager
+def bridge(name: str, subnet: IPv4Network) -> Iterator[None]:
+    """A bridge whose address is the first of the subnet, as the engine makes it."""
+    ip("link", "add", name, "type", "bridge")
+    try:
+        ip("addr", "add", f"{subnet[1]}/{subnet.prefixlen}", "dev", name)
+        ip("link", "set", name, "up")
+        yield
+    finally:
+        ip("link", "del", name)
+
+
+class Namespace:
+    """A network namespace with one address on a bridge."""
+
+    def __init__(self, name: str, bridge_name: str, subnet: IPv4Network, address: str) -> None:
+        self.name = name
+        self.address = address
+        self._servers: list[subprocess.Popen[str]] = []
+        ip("netns", "add", name)
+        ip("link", "add", f"v{name}", "type", "veth", "peer", "name", "eth0", "netns", name)
+        ip("link", "set", f"v{name}", "master", bridge_name, "up")
+        self.ip("addr", "add", f"{address}/{subnet.prefixlen}", "dev", "eth0")
+        self.ip("link", "set", "lo", "up")
+        self.ip("link", "set", "eth0", "up")
+        self.ip("route", "add", "default", "via", str(subnet[1]))
+
+    def ip(self, *arguments: str) -> None:
+        ip("-n", self.name, *arguments)
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["ip", "netns", "exec", self.name, *arguments]
+
+    def serve(self, name: str, port: int) -> subprocess.Popen[str]:
+        """Start the test app here; returns once it listens."""
+        argv = self.command(sys.executable, str(UPSTREAM), name, str(port))
+        server = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        self._servers.append(server)
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+        return server
+
+    def connect(self, address: str, port: int, timeout: float = 2) -> str:
+        """Try a TCP connection from here; return "open", or the error's name."""
+        script = (
+            "import socket, sys\n"
+            "try: socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3]))\n"
+            "except OSError as error: print(type(error).__name__, error.errno)\n"
+            "else: print('open')"
+        )
+        argv = self.command(sys.executable, "-c", script, address, str(port), str(timeout))
+        return subprocess.run(
+            argv, check=True, capture_output=True, text=True, timeout=timeout + 20
+        ).stdout.strip()
+
+    def cut(self) -> None:
+        """Take the network away: nothing that is sent there is ever answered."""
+        ip("link", "del", f"v{self.name}")
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.kill()
+            server.wait()
+            assert server.stdout is not None
+            server.stdout.close()
+        ip("netns", "del", self.name)
