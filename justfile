@@ -20,3 +20,12 @@ journeys:
 fix:
     .venv/bin/ruff format .
     .venv/bin/ruff check --fix .
+
+# The engine's contract suites on a second engine version, nested in a container.
+engines:
+    {{python}} -m tests.nested_engine {{python}} -m pytest tests/contracts -m engine
+
+# Make the lock files anew from pyproject.toml, with hashes.
+lock:
+    uvx uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml -o requirements.lock
+    uvx uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml --group dev -o requirements-dev.lock
