@@ -38,3 +38,6 @@ class Builder(Protocol):
         self, app: App, plan: BuildPlan, source: Source, reporter: Reporter, *, no_cache: bool
     ) -> Image:
         """Build with the engine. Raises BuildFailed with the last lines and the likely cause."""
+
+    def tidy(self) -> None:
+        """Remove what builds left in the engine's cache; for the background. Raises Unavailable."""

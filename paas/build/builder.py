@@ -1,0 +1,214 @@
+"""EngineBuilder: detection, policy, base images, the build itself, and what it came to."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from docker import APIClient
+from docker.errors import APIError, ImageNotFound
+
+from paas.build.apt_cache import apt_cache_url
+from paas.build.base import BuildPlan
+from paas.build.buildpack import Buildpack, Stack, detect, load
+from paas.build.context import Context, make_context
+from paas.build.dockerfile import CA_FILE, CONTEXT, Checked, Rules, check_dockerfile
+from paas.build.engine_build import BuildRequest, run_build
+from paas.build.explain import explain
+from paas.build.leftovers import forget_contexts, note_context
+from paas.build.limits import limit_builds
+from paas.build.progress import Progress
+from paas.build.registry import Logins, ensure_image
+from paas.build.rootfs import engine
+from paas.build.stack import WEEK, stack_age
+from paas.errors import BuildFailed, EngineUnavailable
+from paas.model import App, Finding, Image
+from paas.reporter import Reporter
+from paas.settings import Settings
+from paas.source import Source
+
+DOCKERFILE = "Dockerfile"  # in the tar's root, where the tree is not
+MAX_IMAGE = 2 * 1024**3
+MODERN = (1, 42)  # API of Engine 23, whose BuildKit knows heredocs, --link and --network
+GIGABYTE = 1e9
+
+
+def image_name(settings: Settings, app: App, image: str) -> str:
+    """Return the name that keeps an app's image from being pruned; it is made of the content."""
+    return f"{settings.instance}/app-{app.id}:{image.removeprefix('sha256:')[:12]}"
+
+
+class EngineBuilder:
+    """The Builder (base.py) on Docker Engine. `logins` gives the stored registry logins."""
+
+    def __init__(self, settings: Settings, logins: Callable[[], Logins]) -> None:
+        self._settings = settings
+        self._logins = logins
+
+    @cached_property
+    def _packs(self) -> Sequence[Buildpack]:
+        return load(self._settings.share / "buildpacks")
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return the lines of `doctor` about stack, apt cache and build limits."""
+        return (self._check_stack(), self._check_apt_cache(), limit_builds(self._settings))
+
+    def plan(self, app: App, source: Source) -> BuildPlan:  # noqa: ARG002 - the seam gives the app
+        stack = Stack(self._settings.stack, self._settings.stack_build)
+        return detect(source, stack, self._packs)
+
+    def build(
+        self, app: App, plan: BuildPlan, source: Source, reporter: Reporter, *, no_cache: bool
+    ) -> Image:
+        started = int(time.time())
+        with engine(self._settings) as client:
+            api: APIClient = client.api
+            checked = check_dockerfile(plan.dockerfile, self._rules(plan, api))
+            self._ensure_bases(api, checked, reporter, refresh=no_cache)
+            context = self._context(plan, checked, source, started)
+            query = self._query(app, plan, reporter, no_cache=no_cache)
+            progress = self._run(str(api.api_version), query, context, reporter)
+            if not progress.image:
+                raise explain(progress, checked.text)
+            image = _describe(api, progress.image, started)
+            self._keep(api, app, image)
+        return image
+
+    def tidy(self) -> None:
+        """Remove from the engine's cache what earlier builds left there. Raises Unavailable."""
+        with engine(self._settings) as client:
+            forget_contexts(self._settings.run / "contexts", client.api)
+
+    def _rules(self, plan: BuildPlan, api: APIClient) -> Rules:
+        settings, version = self._settings, api.version(api_version=False)
+        aliases = {"paas/stack": settings.stack, "paas/stack-build": settings.stack_build}
+        names = {name: name for name in aliases.values()}
+        return Rules(
+            instance=settings.instance,
+            stacks=aliases | names,
+            registries=frozenset(self._logins()),
+            args=_arguments(plan),
+            system=version["Os"],
+            machine=version["Arch"],
+            modern=tuple(map(int, version["ApiVersion"].split("."))) >= MODERN,
+            ca=settings.ca_bundle.is_file(),
+        )
+
+    def _ensure_bases(
+        self, api: APIClient, checked: Checked, reporter: Reporter, *, refresh: bool
+    ) -> None:
+        for name in checked.stacks:
+            try:
+                api.inspect_image(name)  # type: ignore[no-untyped-call] # its stub lacks types
+            except ImageNotFound:
+                raise BuildFailed(
+                    f"The stack image {name} is missing", hint="Its owner should run: paas setup"
+                ) from None
+        for name in checked.images:
+            ensure_image(api, name, self._logins(), reporter, refresh=refresh)
+
+    def _context(self, plan: BuildPlan, checked: Checked, source: Source, now: int) -> Context:
+        extra = [(DOCKERFILE, checked.text.encode())]
+        if self._settings.ca_bundle.is_file():
+            extra.append((CA_FILE, self._settings.ca_bundle.read_bytes()))
+        return make_context(source, plan.ignore, CONTEXT, tuple(extra), now)
+
+    def _query(
+        self, app: App, plan: BuildPlan, reporter: Reporter, *, no_cache: bool
+    ) -> dict[str, str]:
+        args = _arguments(plan) | self._own_arguments(app, reporter)
+        # The stack's labels would be inherited: the image says itself what it is.
+        labels = {"paas.instance": self._settings.instance, "paas.role": "app"}
+        query = {"version": "2", "dockerfile": DOCKERFILE}
+        query |= {"buildargs": json.dumps(args), "labels": json.dumps(labels)}
+        return query | ({"nocache": "1"} if no_cache else {})
+
+    def _run(
+        self, version: str, query: Mapping[str, str], context: Context, reporter: Reporter
+    ) -> Progress:
+        limit_builds(self._settings)
+        attempts: list[Progress] = []
+
+        def new_feed() -> Callable[[Mapping[str, Any]], None]:
+            attempts.append(Progress(reporter))
+            return attempts[-1].feed
+
+        settings = self._settings
+        request = BuildRequest(settings.engine, version, query, settings.build_timeout)
+        try:
+            run_build(request, context, new_feed)
+        finally:
+            spans = (span for attempt in attempts for span in attempt.spans())
+            note_context(settings.run / "contexts", spans)
+        attempts[-1].finish()
+        return attempts[-1]
+
+    def _own_arguments(self, app: App, reporter: Reporter) -> dict[str, str]:
+        """Return our build arguments: BuildKit keeps these out of cache keys and images."""
+        arguments = {"BUILDKIT_CACHE_MOUNT_NS": f"{self._settings.instance}-{app.id}"}
+        proxy = apt_cache_url(self._settings)
+        if proxy:
+            arguments |= {"http_proxy": proxy, "no_proxy": "localhost,127.0.0.1"}
+        elif self._settings.apt_cache != "off":
+            reporter.problem("The apt cache does not answer; the build goes on without it")
+        return arguments
+
+    def _keep(self, api: APIClient, app: App, image: Image) -> None:
+        """Give the image its name. Raises BuildFailed, and removes the image, if it is too big."""
+        if image.size > MAX_IMAGE:
+            api.remove_image(image.id)
+            raise BuildFailed(
+                f"The image has {image.size / GIGABYTE:.1f} GB, more than the"
+                f" {MAX_IMAGE / GIGABYTE:.1f} GB that an app may have",
+                hint="Copy only what the app needs into the last stage; see .dockerignore.",
+            )
+        repository, _, tag = image_name(self._settings, app, image.id).rpartition(":")
+        api.tag(image.id, repository, tag)
+
+    def _check_stack(self) -> Finding:
+        try:
+            age = stack_age(self._settings)
+        except EngineUnavailable as error:
+            return Finding("stack", "fail", error.message, error.hint)
+        if age is None:
+            return Finding("stack", "fail", "The stack images are missing", "Run: paas setup")
+        days = f"The stack is {age / 86400:.0f} days old"
+        if age > 2 * WEEK:
+            return Finding("stack", "warn", days, "Run: paas setup --refresh-stack")
+        return Finding("stack", "ok", days)
+
+    def _check_apt_cache(self) -> Finding:
+        if self._settings.apt_cache == "off":
+            return Finding("apt cache", "ok", "The apt cache is off")
+        url = apt_cache_url(self._settings)
+        if url is None:
+            hint = "Run: paas setup (builds go on without it, but fetch every package again)"
+            return Finding("apt cache", "warn", "The apt cache does not answer", hint)
+        return Finding("apt cache", "ok", f"The apt cache answers at {url}")
+
+
+def _arguments(plan: BuildPlan) -> dict[str, str]:
+    """Return the plan's own arguments; BUILDKIT_ ones steer the builder (a foreign frontend)."""
+    return {k: v for k, v in plan.args.items() if not k.upper().startswith("BUILDKIT_")}
+
+
+def _describe(api: APIClient, image: str, started: int) -> Image:
+    """Return the image as the engine knows it; layers made since `started` are new."""
+    try:
+        found = api.inspect_image(image)  # type: ignore[no-untyped-call] # its stub lacks types
+        layers = api.history(image)  # type: ignore[no-untyped-call] # as above
+    except APIError as error:
+        raise BuildFailed(f"The image was lost right after its build: {error}") from error
+    config: Mapping[str, Any] = found["Config"]
+    ports = (port.split("/") for port in config.get("ExposedPorts") or {})
+    return Image(
+        id=found["Id"],
+        size=found["Size"],
+        new_bytes=sum(layer["Size"] for layer in layers if layer["Created"] >= started),
+        exposed=tuple(sorted(int(number) for number, kind in ports if kind == "tcp")),
+        volumes=tuple(sorted(config.get("Volumes") or {})),
+        command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
+        user=config.get("User", ""),
+        labels=config.get("Labels") or {},
+    )

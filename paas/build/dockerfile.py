@@ -1,0 +1,300 @@
+"""A Dockerfile, checked and rewritten, so that the engine runs what the policy has seen.
+
+BuildKit's own parser reads it; what goes to the engine is written anew, one instruction a line.
+So comments and parser directives are gone (`# syntax=` would fetch a foreign frontend; `# escape=`
+is kept), and a difference between the parser here and an older one in the engine hides nothing.
+
+- **Images.** FROM, COPY --from and --mount=from may name a stage, the stack, or an image of a
+  registry (reference.py). They are pulled before the build, and FROM gets the resolved name.
+- **URLs.** ADD of a URL is fetched by the engine in the host's network: refused. Every source of
+  ADD gets a directory before it, so that no variable can turn it into one.
+- **Context.** The tree stands in the directory `src` of the tar; Dockerfile and CA bundle beside
+  it. So `COPY . .` copies the tree and nothing of ours. Sources are rewritten to that.
+- **CA bundle.** Each RUN gets it as a read-only mount under /dev, and each stage the usual
+  variables as ARG. /dev is a tmpfs of BuildKit, so that no mount point stays in the layer; ARG
+  reaches RUN, not the image's environment, and an ENV of the same name wins; BuildKit's cache key
+  holds the bundle's content only. A mount over /etc/ssl/certs/ca-certificates.crt would leave a
+  file in images that have none, and break the installation of ca-certificates.
+"""
+
+import json
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import dockerfile as parser  # type: ignore[import-not-found] # compiled, has no stubs
+
+from paas.build.expand import arguments, expand, platform_arguments
+from paas.build.reference import external_image
+from paas.errors import BuildFailed
+
+CONTEXT = "src"
+CA_FILE = "ca.crt"
+CA_PATH = "/dev/paas-ca.crt"
+CA_VARIABLES = (  # OpenSSL, Go, Ruby, uv; pip; requests, poetry; curl; git; Node; Rust; Deno
+    "SSL_CERT_FILE",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "CARGO_HTTP_CAINFO",
+    "DENO_CERT",
+)
+UNCHANGED = frozenset(
+    {"ARG", "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER"}
+    | {"SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}
+)
+MOUNTS = frozenset({"bind", "cache", "tmpfs"})
+_DIRECTIVE = re.compile(r"#\s*(?P<key>[A-Za-z][A-Za-z0-9]*)\s*=\s*(?P<value>\S.*?)\s*")
+_STAGE = re.compile(r"[a-z][a-z0-9_.-]*", re.ASCII)
+_URL = re.compile(r"[\"']*(?:\w[\w+.-]*://|[\w.-]+@[\w.-]+:)", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a Dockerfile may use here."""
+
+    instance: str = "paas"
+    stacks: Mapping[str, str] = field(default_factory=dict)  # name in FROM -> image of the engine
+    registries: frozenset[str] = frozenset()  # hosts that a login is stored for
+    args: Mapping[str, str] = field(default_factory=dict)
+    system: str = "linux"
+    machine: str = "amd64"
+    modern: bool = False  # Engine 23 or later: heredocs, COPY --link, RUN --network
+    ca: bool = True
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What goes to the engine, and the images that must be there before."""
+
+    text: str
+    images: tuple[str, ...]  # of registries
+    stacks: tuple[str, ...]  # made on this host
+
+
+def check_dockerfile(text: str, rules: Rules) -> Checked:
+    """Check and rewrite a Dockerfile. Raises BuildFailed: line, reason and a way out."""
+    try:
+        commands = parser.parse_string(text)
+    except parser.GoParseError as error:
+        raise BuildFailed(
+            f"The Dockerfile cannot be read: {error}", hint="Correct it, commit and push again."
+        ) from None
+    return _Rewrite(rules, _escape(text)).run(commands)
+
+
+def _escape(text: str) -> str:
+    """Return the escape character that the directives at the file's top ask for."""
+    for line in text.removeprefix("\ufeff").splitlines():
+        match = _DIRECTIVE.fullmatch(line)
+        if not match:
+            break
+        if match["key"].lower() == "escape":
+            return "`" if match["value"] == "`" else "\\"
+    return "\\"
+
+
+class _Rewrite:
+    """One pass over the instructions, in order."""
+
+    def __init__(self, rules: Rules, escape: str) -> None:
+        self._rules = rules
+        self._escape = escape
+        self._values = platform_arguments(rules.system, rules.machine)
+        self._names: list[str] = []  # of stages: all of them, so that --from may look ahead
+        self._stage = -1
+        self._has_ca = False  # the current stage
+        self._images: dict[str, None] = {}  # an ordered set
+        self._stacks: dict[str, None] = {}
+        self._lines = [f"# escape={escape}"] if escape != "\\" else []
+
+    def run(self, commands: tuple[parser.Command, ...]) -> Checked:
+        self._names = [_stage_name(c) for c in commands if c.cmd == "FROM"]
+        for command in commands:
+            self._where = f"Dockerfile line {command.start_line}"
+            try:
+                self._add(command, self._rewrite(command))
+            except BuildFailed as error:
+                if error.message.startswith("Dockerfile line"):
+                    raise
+                raise BuildFailed(f"{self._where}: {error.message}", hint=error.hint) from None
+        if self._stage < 0:
+            raise BuildFailed(
+                "The Dockerfile has no FROM", hint="Begin it with FROM paas/stack or another image."
+            )
+        text = "\n".join(self._lines) + "\n"
+        return Checked(text, tuple(self._images), tuple(self._stacks))
+
+    def _add(self, command: parser.Command, line: str) -> None:
+        """Append an instruction, unless an older parser could read it as another one."""
+        head = line.split("\n", maxsplit=1)[0] if command.heredocs else line
+        if command.heredocs and not self._rules.modern:
+            raise self._refusal(
+                "this engine does not know here-documents", "Join the commands with && instead."
+            )
+        if _CONTROL.search(head) or head.rstrip().endswith(self._escape):
+            raise self._refusal(
+                "it has control characters, or ends in the escape character",
+                "Write the instruction without them.",
+            )
+        self._lines.append(line)
+
+    def _rewrite(self, command: parser.Command) -> str:
+        if any(re.search(r"[\s\"'`\\]", flag) for flag in command.flags):
+            raise self._refusal("a flag has quotes, escapes or spaces", "Write it without them.")
+        if self._stage < 0 and command.cmd not in {"ARG", "FROM"}:
+            raise self._refusal(f"{command.cmd} stands before FROM", "Move it behind FROM.")
+        match command.cmd:
+            case "FROM":
+                return self._from(command)
+            case "ADD" | "COPY":
+                return self._copy(command)
+            case "RUN":
+                return self._run(command)
+            case "ARG" if self._stage < 0:
+                arguments(command.value, self._values, self._rules.args)
+            case "ONBUILD":
+                raise self._refusal(
+                    "ONBUILD is not supported: nothing is built from an app's image", "Remove it."
+                )
+            case name if name not in UNCHANGED:
+                raise self._refusal(f"{name} is not an instruction", "Correct it.")
+        return str(command.original)
+
+    def _from(self, command: parser.Command) -> str:
+        words = command.value
+        if len(words) not in {1, 3} or (len(words) == 3 and words[1].upper() != "AS"):  # noqa: PLR2004 - FROM x AS y
+            raise self._refusal("FROM wants an image, and may have AS name", "Correct it.")
+        for flag in command.flags:
+            self._platform(flag)
+        base = expand(words[0], self._values, self._where)
+        self._stage += 1
+        self._has_ca = False
+        if base != "scratch" and base.lower() not in self._names[: self._stage]:
+            base = self._image(base)
+        return f"FROM {base}" + (f" AS {words[2]}" if words[2:] else "")
+
+    def _platform(self, flag: str) -> None:
+        """Accept --platform when it means the engine's own: a foreign one would be fetched."""
+        key, _, value = flag.partition("=")
+        wanted = expand(value, self._values, self._where)
+        own = self._values["TARGETPLATFORM"]
+        if key != "--platform" or (wanted != own and not wanted.startswith(f"{own}/")):
+            raise self._refusal(f"{flag} is not supported", f"This host builds for {own} only.")
+
+    def _copy(self, command: parser.Command) -> str:
+        flags = [f for f in command.flags if self._rules.modern or not f.startswith("--link")]
+        origins = [f for f in flags if f.startswith("--from=")]
+        *sources, target = command.value or ("",)
+        if not sources:
+            raise self._refusal(f"{command.cmd} wants sources and a target", "Add what is missing.")
+        if command.heredocs:
+            if command.cmd == "ADD" or origins or not all(s.startswith("<<") for s in sources):
+                raise self._refusal("a here-document stands beside files", "Use two COPY lines.")
+            return str(command.original)
+        if origins:
+            origin = self._origin(origins[0].partition("=")[2])
+            flags = [f for f in flags if f not in origins] + [f"--from={origin}"]
+        else:
+            sources = [self._added(s) if command.cmd == "ADD" else _in_context(s) for s in sources]
+        return " ".join([command.cmd, *flags, _words([*sources, target])])
+
+    def _added(self, source: str) -> str:
+        """Return a source of ADD, which can be no URL: BuildKit takes `./` for a local path."""
+        if _URL.match(source):
+            raise self._refusal(
+                f"ADD of {source} is not allowed: the engine would fetch it in the host's network",
+                "Fetch it in a step of its own, such as RUN curl -fsSLO URL, or commit the file.",
+            )
+        return f"./{_in_context(source)}"
+
+    def _run(self, command: parser.Command) -> str:
+        flags = [self._run_flag(flag) for flag in command.flags]
+        lines = []
+        if self._rules.ca:
+            flags.append(f"--mount=type=bind,source={CA_FILE},target={CA_PATH}")
+            if not self._has_ca:
+                lines = ["ARG " + " ".join(f"{name}={CA_PATH}" for name in CA_VARIABLES)]
+            self._has_ca = True
+        head = rf"\S+\s*(?:--\S+\s+){{{len(command.flags)}}}"
+        rest = re.sub(rf"^{head}", "", command.original, count=1)
+        self._lines += lines
+        return " ".join(["RUN", *flags, rest])
+
+    def _run_flag(self, flag: str) -> str:
+        key, _, value = flag.partition("=")
+        if key == "--mount":
+            return "--mount=" + self._mount(value)
+        if key == "--network" and value in {"none", "default"}:
+            if self._rules.modern or value == "none":
+                return flag
+            return ""
+        raise self._refusal(
+            f"RUN {flag} is not allowed in builds", "Remove the flag; builds have no privileges."
+        )
+
+    def _mount(self, text: str) -> str:
+        fields = [part.partition("=") for part in text.split(",")]
+        values = {key.lower(): value for key, _, value in fields}
+        kind = values.get("type", "bind")
+        if kind not in MOUNTS:
+            raise self._refusal(
+                f"RUN --mount=type={kind} is not supported",
+                "Use type=cache, bind or tmpfs; builds get no secrets and no ssh agent.",
+            )
+        if "from" in values:
+            changed = {"from": self._origin(values["from"])}
+        elif kind == "bind":
+            changed = {"source": _in_context(values.get("source", values.get("src", "/")))}
+        else:
+            return text
+        replaced = changed.keys() | ({"src"} if "source" in changed else set())
+        kept = [f"{k}{e}{v}" for k, e, v in fields if k.lower() not in replaced]
+        return ",".join([*kept, *(f"{k}={v}" for k, v in changed.items())])
+
+    def _origin(self, name: str) -> str:
+        """Check what COPY --from or --mount=from names: a stage by name or number, or an image."""
+        if (name and name.lower() in self._names) or (
+            name.isdecimal() and int(name) <= self._stage
+        ):
+            return name
+        if "$" in name:
+            raise self._refusal(f"from={name} cannot be a variable", "Write the name itself.")
+        return self._image(name)
+
+    def _image(self, name: str) -> str:
+        if name in self._rules.stacks:
+            self._stacks[self._rules.stacks[name]] = None
+            return self._rules.stacks[name]
+        reference = external_image(name, self._rules.instance, self._rules.registries)
+        self._images[str(reference)] = None
+        return str(reference)
+
+    def _refusal(self, reason: str, hint: str) -> BuildFailed:
+        return BuildFailed(f"{self._where}: {reason}", hint=hint)
+
+
+def _stage_name(command: parser.Command) -> str:
+    """Return the lower-case name of a stage, "" when it has none; BuildKit refuses bad ones."""
+    name = command.value[2].lower() if len(command.value) > 2 else ""  # noqa: PLR2004 - FROM x AS y
+    if name and (not _STAGE.fullmatch(name) or name in {"scratch", "context"}):
+        raise BuildFailed(
+            f"Dockerfile line {command.start_line}: {name} cannot be the name of a stage",
+            hint="Use a letter, then letters, digits, _, . and -.",
+        )
+    return name
+
+
+def _in_context(path: str) -> str:
+    """Return a path of the context as one of the tar. `..` stops at the top, as in Docker."""
+    return posixpath.join(CONTEXT, posixpath.normpath(f"/{path}").lstrip("/"))
+
+
+def _words(words: list[str]) -> str:
+    """Join words; in JSON when one has a space or a bracket, which the plain form cannot hold."""
+    plain = all(word and not re.search(r"\s|^\[", word) for word in words)
+    return " ".join(words) if plain else json.dumps(words)

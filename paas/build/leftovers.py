@@ -1,0 +1,64 @@
+"""What a build leaves in BuildKit's cache and no later one can use: its own uploaded context.
+
+The engine keeps two records per context, the tar and its unpacked files, under names that do not
+say whose they are. What does is the time: a record of ours was created while our own build's step
+for it ran, which BuildKit tells to the nanosecond. Two candidates for one step mean that two builds
+overlapped: both records stay, for a lost cache is nothing, but another's record is not ours.
+
+Looking them up makes the engine add up all its disk use, so it is done in the background, from
+notes that each build leaves in a file.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+
+from paas.build.progress import CONTEXT_VERTICES
+
+DESCRIPTIONS = dict(zip(CONTEXT_VERTICES, ("http url ", "fileop target"), strict=True))
+Span = tuple[str, int, int]  # vertex name, start, end in nanoseconds since the epoch
+
+
+def note_context(directory: Path, spans: Iterable[Span]) -> None:
+    """Remember when a build's context was received and unpacked."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{time.time_ns()}.json").write_text(json.dumps(list(spans)))
+
+
+def forget_contexts(directory: Path, api: APIClient) -> int:
+    """Remove the records of all noted builds, by id; return how many. Raises docker's errors."""
+    notes = sorted(directory.glob("*.json"))
+    spans = [tuple(span) for note in notes for span in json.loads(note.read_text())]
+    records: Sequence[Mapping[str, Any]] = api.df()["BuildCache"] or () if spans else ()
+    ours = [found for span in spans if (found := _record_of(span, records))]
+    for record in ours:
+        api.prune_builds(filters={"id": [record]}, all=True)  # type: ignore[arg-type] # lacks id
+    for note in notes:
+        note.unlink(missing_ok=True)
+    return len(ours)
+
+
+def _record_of(span: Sequence[Any], records: Sequence[Mapping[str, Any]]) -> str | None:
+    name, start, end = span
+    found = [
+        record["ID"]
+        for record in records
+        if record["Description"].startswith(DESCRIPTIONS[name])
+        and not record["Shared"]
+        and not record.get("Parent")
+        and not record.get("Parents")
+        and start <= _nanoseconds(record["CreatedAt"]) <= end
+    ]
+    return str(found[0]) if len(found) == 1 else None
+
+
+def _nanoseconds(stamp: str) -> int:
+    """Return nanoseconds of an RFC 3339 time with up to nine digits after the point."""
+    seconds, _, fraction = stamp.rstrip("Z").partition(".")
+    whole = int(datetime.fromisoformat(f"{seconds}+00:00").timestamp())
+    return whole * 1_000_000_000 + int(fraction.ljust(9, "0"))

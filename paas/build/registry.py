@@ -1,0 +1,91 @@
+"""Pulling base images before a build, with the login that the host's owner stored.
+
+BuildKit has no login without a client's session. So the engine pulls through `/images/create`
+first, and BuildKit finds the image in the engine's store and asks no registry.
+"""
+
+from collections.abc import Mapping
+
+from docker import APIClient
+from docker.errors import APIError, ImageNotFound
+
+from paas.build.reference import Reference, parse_reference
+from paas.errors import BuildFailed
+from paas.reporter import Reporter, clean
+
+Logins = Mapping[str, tuple[str, str]]  # registry host -> (user, password)
+NO_REGISTRY = "FROM paas/stack (Debian with Python, and nginx) needs no registry."
+
+
+def ensure_image(
+    api: APIClient, name: str, logins: Logins, reporter: Reporter, *, refresh: bool
+) -> None:
+    """Have the image in the engine: pull it if it is missing, or if `refresh`.
+
+    Raises BuildFailed when it cannot be pulled, when it is an image of this host only, and when it
+    brings ONBUILD instructions: those would run in the build unchecked.
+    """
+    reference = parse_reference(name)
+    if reference is None:
+        raise BuildFailed(f"{name} is not an image name")
+    if refresh or _inspect(api, reference) is None:
+        _pull(api, reference, logins, reporter)
+    image = _inspect(api, reference)
+    if image is None:
+        raise BuildFailed(f"{reference} is not an image of a registry", hint=NO_REGISTRY)
+    if image["Config"].get("OnBuild"):
+        raise BuildFailed(
+            f"{reference} has ONBUILD instructions, which builds may not run",
+            hint="Use a base image without ONBUILD.",
+        )
+
+
+def _inspect(api: APIClient, reference: Reference) -> Mapping[str, dict[str, object]] | None:
+    """Return the image if it came from its registry: only such images belong to everybody.
+
+    What was built or imported on this host has no digest of that repository.
+    """
+    try:
+        image: Mapping[str, dict[str, object]] = api.inspect_image(str(reference))  # type: ignore[no-untyped-call] # its stub lacks types
+    except ImageNotFound:
+        return None
+    digests = [str(digest).partition("@")[0] for digest in image.get("RepoDigests") or ()]
+    return image if reference.name in digests else None
+
+
+def _pull(api: APIClient, reference: Reference, logins: Logins, reporter: Reporter) -> None:
+    reporter.detail(f"Pulling {reference}")
+    user, password = logins.get(reference.host, ("", ""))
+    # An empty login, not None: docker-py would take the one of root's own ~/.docker/config.json.
+    login = {"username": user, "password": password} if user else {}
+    shown = set()
+    try:
+        for line in api.pull(
+            reference.name,
+            tag=reference.digest or reference.tag,
+            auth_config=login,
+            stream=True,
+            decode=True,
+        ):
+            if "error" in line:
+                raise _failure(reference, str(line["error"]), has_login=bool(user))
+            text = f"{line.get('id', '')} {line.get('status', '')}".strip()
+            if text not in shown:
+                shown.add(text)
+                reporter.tool(text)
+    except APIError as error:
+        raise _failure(reference, str(error.explanation), has_login=bool(user)) from None
+
+
+def _failure(reference: Reference, reason: str, *, has_login: bool) -> BuildFailed:
+    reason = " ".join(clean(reason).split())[:400]
+    denied = any(word in reason.lower() for word in ("denied", "unauthorized", "no basic auth"))
+    if denied and has_login:
+        hint = f"The registry refused the login stored for {reference.host}: is it still valid?"
+    elif denied:
+        hint = f"If it is private, the host's owner has to store a login for {reference.host}."
+    else:
+        hint = f"Is the name right, and does the host reach {reference.host}?"
+    return BuildFailed(
+        f"The image {reference} cannot be pulled: {reason}", hint=f"{hint}\n{NO_REGISTRY}"
+    )
