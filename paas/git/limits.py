@@ -1,0 +1,24 @@
+"""How much one push may bring. Sizes are bytes."""
+
+from dataclasses import dataclass
+
+KB = 1024
+MB = 1024 * KB
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds of a pack, and of the tree that is deployed."""
+
+    pack: int = 200 * MB
+    objects: int = 200_000
+    object_size: int = 50 * MB  # of one object, and of what a delta makes
+    inflated: int = 1024 * MB  # of all objects together
+    delta_depth: int = 50
+    commands: int = 1000  # refs in one push
+    files: int = 50_000
+    tree_size: int = 500 * MB
+    tree_depth: int = 64
+    path: int = 1024
+    index_memory: int = 1024 * MB  # address space of git index-pack
+    index_seconds: int = 300

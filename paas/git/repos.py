@@ -1,0 +1,155 @@
+"""git/base.py's Repos, on dulwich: what the rest of paas sees of git."""
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO
+
+from dulwich.errors import GitProtocolError
+
+from paas.disk import require_space
+from paas.errors import NotFound, PaasError, SourceRefused
+from paas.git.base import PushHandler
+from paas.git.index import PATH
+from paas.git.inspect import inspect_commit
+from paas.git.intake import Intake, one_line, subject_line
+from paas.git.limits import Limits
+from paas.git.names import BRANCHES
+from paas.git.objects import parse_commit, read_object
+from paas.git.quarantine import Quarantine, sweep
+from paas.git.receive import Answer, Conversation
+from paas.git.snapshot import GitSource
+from paas.git.store import (
+    DEPLOYS,
+    Bare,
+    Store,
+    ensure_repository,
+    exclusive,
+    read_shallow,
+    remove_ref,
+    write_ref,
+)
+from paas.git.upload import ServedLine, answer_error, serve
+from paas.git.wire import Line, Outlet, Progress
+from paas.model import App
+from paas.settings import Settings
+from paas.source import Source
+
+
+class DulwichRepos:
+    """The bare repositories below settings.repos.
+
+    `git` is the path of a git that indexes large packs faster; None does it all in Python.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        limits: Limits | None = None,
+        git: str | None = shutil.which("git", path=PATH),
+    ) -> None:
+        self._settings = settings
+        self._limits = limits or Limits(pack=settings.max_pack)
+        self._git = git
+        self._open: dict[int, Quarantine] = {}  # of the pushes that this process receives
+
+    def _path(self, app: App) -> Path:
+        return self._settings.repos / f"{app.id}.git"
+
+    def receive(self, app: App, stdin: BinaryIO, stdout: BinaryIO, handler: PushHandler) -> int:
+        """Speak git-receive-pack to its end; both streams must have a descriptor.
+
+        Return 0 if every ref was taken, else 1.
+        """
+        outlet = Outlet(stdout)
+        line = Line(stdin, outlet)
+        try:
+            require_space(self._settings)
+            ensure_repository(self._path(app))
+            return self._converse(app, line, outlet, handler)
+        except PaasError as error:
+            answer_error(line, f"{error.message}. {error.hint}")
+        except (GitProtocolError, AssertionError, ValueError) as error:
+            answer_error(line, one_line(str(error)) or "the push was not understood")
+        return 1
+
+    def _converse(self, app: App, line: Line, outlet: Outlet, handler: PushHandler) -> int:
+        path = self._path(app)
+        with closing(Bare(path)) as repository:
+            conversation = Conversation(repository, line, self._limits)
+            conversation.advertise()
+            commands, shallow = conversation.read_commands()
+            if not commands:
+                return 0
+            options = conversation.read_options()
+            progress = Progress(outlet)
+            progress.enabled = conversation.has_sideband
+            answer = Answer(commands)
+            intake = Intake(path, handler, progress, self._limits, self._git)
+            try:
+                with closing(Quarantine(path, shallow)) as quarantine:
+                    self._open[app.id] = quarantine
+                    intake.run(answer, quarantine, line.recv, options)
+            finally:
+                self._open.pop(app.id, None)
+                conversation.report(answer)
+        return 0 if len(answer.good) == len(commands) else 1
+
+    def upload(self, app: App, stdin: BinaryIO, stdout: BinaryIO) -> int:
+        """Speak git-upload-pack to its end; an app without a push yet gives an empty clone."""
+        ensure_repository(self._path(app))
+        return serve(self._path(app), ServedLine(stdin, Outlet(stdout)))
+
+    def keep(self, app: App, deploy_id: int, commit: str) -> None:
+        path = self._path(app)
+        if quarantine := self._open.get(app.id):
+            quarantine.admit()
+        with closing(Store(path / "objects")) as store:
+            if not store.has(commit):
+                raise NotFound(f"The commit {commit[:7]} is not in the repository of {app.name}")
+        with exclusive(path):
+            write_ref(path, _deploy_ref(deploy_id), commit)
+
+    def drop(self, app: App, deploy_id: int) -> None:
+        if self._path(app).exists():
+            with exclusive(self._path(app)):
+                remove_ref(self._path(app), _deploy_ref(deploy_id))
+
+    def set_branch(self, app: App, branch: str, commit: str) -> None:
+        with exclusive(self._path(app)):
+            write_ref(self._path(app), BRANCHES + branch.encode(), commit)
+
+    def source(self, app: App, commit: str) -> Source:
+        path = self._path(app)
+        store = Store(path / "objects", read_shallow(path))
+        try:
+            inspected = inspect_commit(store, bytes.fromhex(commit), self._limits)
+        except SourceRefused as error:
+            known = store.has(commit)
+            store.close()
+            if known:
+                raise
+            raise NotFound(
+                f"The commit {commit[:7]} is not in the repository of {app.name}",
+                hint="Push it again.",
+            ) from error
+        return GitSource(store, commit, inspected)
+
+    def subject(self, app: App, commit: str) -> str:
+        with closing(Store(self._path(app) / "objects")) as store:
+            identity = bytes.fromhex(commit)
+            try:
+                return subject_line(parse_commit(identity, *read_object(store, identity)).subject)
+            except SourceRefused:
+                return ""
+
+    def destroy(self, app: App) -> None:
+        shutil.rmtree(self._path(app), ignore_errors=True)
+
+    def sweep(self) -> None:
+        for path in self._settings.repos.glob("*.git"):
+            sweep(path)
+
+
+def _deploy_ref(deploy_id: int) -> bytes:
+    return DEPLOYS + str(deploy_id).encode()

@@ -1,0 +1,160 @@
+"""One bare repository on disk: made, opened, locked, its refs and its shallow file written.
+
+Layout: `<repos>/<app id>.git`, a bare git repository, with `quarantine/` for packs on their way in
+and `paas.lock`, held for the moments in which refs and packs change.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from dulwich.object_store import DiskObjectStore
+from dulwich.objects import Commit, ObjectID, RawObjectID, ShaFile
+from dulwich.refs import DiskRefsContainer, Ref
+from dulwich.repo import Repo
+
+from paas.git.names import BRANCHES
+
+HIDDEN = b"refs/paas/"
+DEPLOYS = b"refs/paas/deploys/"
+
+
+class Store(DiskObjectStore):
+    """An object store that shows commits at the edge of a shallow history without parents."""
+
+    def __init__(
+        self, path: Path, shallow: Iterable[bytes] = (), borrow: Path | None = None
+    ) -> None:
+        super().__init__(path, alternates=[borrow] if borrow else None)
+        self.shallow = frozenset(shallow)
+
+    def has(self, commit: str) -> bool:
+        """Whether the object (40 hex digits) is there."""
+        return ObjectID(commit.encode()) in self
+
+    def lacks_parents(self, commit: str) -> bool:
+        """Whether the commit is there and not all of its parents are."""
+        found = super().__getitem__(ObjectID(commit.encode())) if self.has(commit) else None
+        return isinstance(found, Commit) and not all(parent in self for parent in found.parents)
+
+    def __getitem__(self, sha1: ObjectID | RawObjectID) -> ShaFile:
+        found = super().__getitem__(sha1)
+        if isinstance(found, Commit) and found.id in self.shallow:
+            found._parents = []  # noqa: SLF001 - the setter would give the commit another id
+        return found
+
+
+class Bare(Repo):
+    """A repository as clients may see it: without the refs that paas keeps for itself."""
+
+    def __init__(self, path: Path) -> None:
+        store = Store(path / "objects", read_shallow(path))
+        super().__init__(path, object_store=store, bare=True)
+        self.shallow = store.shallow
+
+    def get_refs(self) -> dict[Ref, ObjectID]:
+        """Return all refs that can be read, but for the hidden ones."""
+        return {ref: at for ref, at in super().get_refs().items() if not ref.startswith(HIDDEN)}
+
+
+def ensure_repository(path: Path) -> None:
+    """Create an empty bare repository unless it is there; two processes may try at once."""
+    if (path / "HEAD").exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    fresh.chmod(0o700)
+    with closing(Repo.init_bare(fresh, default_branch=b"main", format=0)):
+        (fresh / "quarantine").mkdir()
+    try:
+        fresh.rename(path)
+    except OSError:
+        shutil.rmtree(fresh)
+        if not (path / "HEAD").exists():
+            raise
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the repository's lock; the kernel frees it when its holder dies."""
+    with open(path / "paas.lock", "ab") as file:  # noqa: PTH123 - flock wants a descriptor
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def read_ref(path: Path, ref: bytes) -> str | None:
+    """Return a ref's value in hex, None if there is no such ref."""
+    value = DiskRefsContainer(path).read_ref(Ref(ref))
+    return value.decode() if value else None
+
+
+def write_ref(path: Path, ref: bytes, commit: str) -> None:
+    """Set a ref durably; hold exclusive(). Raises OSError if a ref's name is another's folder."""
+    file = path / os.fsdecode(ref)
+    # With the repository's lock in hand nobody else writes: this lock's owner was killed.
+    file.with_name(file.name + ".lock").unlink(missing_ok=True)
+    DiskRefsContainer(path).set_if_equals(Ref(ref), None, ObjectID(commit.encode()))
+    sync_directory(file.parent)
+
+
+def remove_ref(path: Path, ref: bytes) -> None:
+    """Remove a ref if it is there; hold exclusive()."""
+    file = path / os.fsdecode(ref)
+    if file.parent.is_dir():
+        file.with_name(file.name + ".lock").unlink(missing_ok=True)
+        DiskRefsContainer(path).remove_if_equals(Ref(ref), None)
+
+
+def set_head(path: Path, branch: str) -> None:
+    """Make `branch` the one that a clone checks out; hold exclusive()."""
+    (path / "HEAD.lock").unlink(missing_ok=True)
+    DiskRefsContainer(path).set_symbolic_ref(Ref(b"HEAD"), Ref(BRANCHES + branch.encode()))
+
+
+def read_shallow(path: Path) -> frozenset[bytes]:
+    """Return the commits (hex) whose parents were never sent."""
+    with suppress(FileNotFoundError):
+        return frozenset((path / "shallow").read_bytes().split())
+    return frozenset()
+
+
+def write_shallow(path: Path, commits: Iterable[bytes]) -> None:
+    """Replace the shallow file; none at all means a complete history. Hold exclusive()."""
+    lines = b"".join(commit + b"\n" for commit in sorted(commits))
+    if not lines:
+        (path / "shallow").unlink(missing_ok=True)
+        return
+    fresh = path / "shallow.new"
+    with open(fresh, "wb") as file:  # noqa: PTH123 - fsync wants a descriptor
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path / "shallow")
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames and links in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_ancestor(store: DiskObjectStore, old: str, new: str) -> bool:
+    """Whether `old` is `new` or among its ancestors, as far as the history is there."""
+    todo, seen = [new.encode()], {new.encode()}
+    while todo:
+        commit = todo.pop()
+        if commit == old.encode():
+            return True
+        with suppress(KeyError):
+            found = store[ObjectID(commit)]
+            fresh = set(found.parents) - seen if isinstance(found, Commit) else set()
+            todo += fresh
+            seen |= fresh
+    return False

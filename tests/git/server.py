@@ -1,0 +1,111 @@
+"""Speaks git on its standard streams for the tests: `server.py receive|upload PLAN.json PATH`.
+
+The plan says how the handler behaves and how paas is set; what was called is appended to the
+plan's journal, one JSON object per line.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from paas.errors import BuildFailed, Conflict
+from paas.git.base import Push, Sideband
+from paas.git.limits import Limits
+from paas.git.repos import DulwichRepos
+from paas.locks import Locks
+from paas.model import App
+from paas.settings import Settings
+
+APP = App(7, "shop", 1, 0.0)
+
+
+class RecordingHandler:
+    """A PushHandler that keeps a journal, holds a real lock, and fails as its plan says."""
+
+    def __init__(self, plan: dict[str, Any], repos: DulwichRepos) -> None:
+        self._plan = plan
+        self._repos = repos
+        self._locks = Locks(Path(plan["root"]) / "locks")
+
+    def note(self, **what: Any) -> None:
+        with Path(self._plan["journal"]).open("a") as file:
+            file.write(json.dumps(what) + "\n")
+
+    @contextmanager
+    def lock(self, sideband: Sideband) -> Iterator[None]:
+        if self._plan.get("lock") == "refuse":
+            raise Conflict("A newer push to this app took this one's place in the queue")
+        with self._locks.app(APP.id, "anna", "push", lambda holder: sideband.write("waiting\n")):
+            self.note(call="lock")
+            try:
+                yield
+            except BaseException:
+                self.note(call="lock failed")
+                raise
+
+    def deploy_branch(self) -> str | None:
+        branch: str | None = self._plan.get("branch")
+        return branch
+
+    def deploy(self, push: Push, sideband: Sideband) -> None:
+        source = push.source
+        before = {path: source.read(path) for path in source.glob("**/*") if source.has(path)}
+        self.note(
+            call="deploy",
+            branch=push.branch,
+            old=push.old,
+            new=push.new,
+            subject=push.subject,
+            files=push.files,
+            content=before if len(before) < 20 else {},
+            options=[push.options.no_cache, push.options.verbose],
+        )
+        sideband.write(f"-----> shop: received {push.new[:7]}\n")
+        sideband.keepalive()
+        self._behave(self._plan.get("deploy", "ok"), sideband)
+        if self._plan.get("keep", True):
+            self._repos.keep(APP, 12, push.new)
+        after = {path: source.read(path) for path in source.glob("**/*") if source.has(path)}
+        self.note(call="deployed", same=before == after)
+
+    def _behave(self, how: str, sideband: Sideband) -> None:
+        if how == "fail":
+            raise BuildFailed("no \x1b[31mbuildpack\nmatches " + "x" * 300, hint="See the docs")
+        if how == "crash":
+            raise RuntimeError("a bug")
+        if how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how.startswith("wait:"):
+            self.note(call="waiting")
+            gate = Path(how.removeprefix("wait:"))
+            while not gate.exists():
+                time.sleep(0.01)
+                sideband.write("still building\n")
+
+
+def main() -> int:
+    service, plan_file = sys.argv[1:3]
+    plan = json.loads(Path(plan_file).read_text())
+    settings = Settings(root=Path(plan["root"]), disk_reserve=plan.get("disk_reserve", 0))
+    repos = DulwichRepos(settings, Limits(**plan.get("limits", {})), plan.get("git"))
+    handler = RecordingHandler(plan, repos)
+    handler.note(call="start", pid=os.getpid())
+    try:
+        if service == "upload":
+            return repos.upload(APP, sys.stdin.buffer, sys.stdout.buffer)
+        return repos.receive(APP, sys.stdin.buffer, sys.stdout.buffer, handler)
+    finally:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        handler.note(call="end", peak_kb=peak, child_kb=child)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
