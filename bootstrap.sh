@@ -1,0 +1,332 @@
+#!/usr/bin/env bash
+# Turns a Debian host into a running paas, with a demo app live. Run it again at any time: it keeps
+# what is there and mends what is missing. `bootstrap.sh test` runs the whole test suite instead.
+set -Eeuo pipefail
+umask 022
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+
+usage() {
+  cat <<'TEXT'
+Usage: bootstrap.sh [options]      set up paas and push a demo app
+       bootstrap.sh test           set up what the tests need and run them all
+
+Options (and the variables that do the same):
+  --root DIR         data (PAAS_ROOT, /var/lib/paas)
+  --domain DOMAIN    apps answer at APP.DOMAIN (PAAS_DOMAIN, paas.localhost)
+  --ssh-port PORT    git push and commands (PAAS_SSH_PORT, 2222)
+  --http-port PORT   nginx (PAAS_HTTP_PORT, 80)
+  --https-port PORT  nginx (PAAS_HTTPS_PORT, 443)
+  --no-demo          push no demo app (PAAS_NO_DEMO=1)
+TEXT
+}
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+home=${PAAS_HOME:-/opt/paas}
+bundle=/etc/ssl/certs/ca-certificates.crt
+mode=install
+current='Start'
+declare -i since=0
+
+main() {
+  parse "$@"
+  ((EUID == 0)) || die 'This needs root' "Run: sudo $0 $*"
+  log=/var/log/paas-$mode.log
+  : >"$log"
+  trap 'failed $? "$BASH_COMMAND"' ERR
+  # Behind a TLS-inspecting proxy pip must trust what the host trusts.
+  [[ ! -f $bundle ]] || export PIP_CERT=${PIP_CERT:-$bundle}
+  if [[ $mode == test ]]; then run_tests; else install_all; fi
+}
+
+parse() {
+  while (($#)); do
+    case $1 in
+      test) mode='test' ;;
+      --root | --domain | --ssh-port | --http-port | --https-port)
+        (($# > 1)) || die "$1 wants a value" "See: $0 --help"
+        local name=${1#--}
+        name=${name//-/_}
+        export "PAAS_${name^^}=$2"
+        shift
+        ;;
+      --no-demo) PAAS_NO_DEMO=1 ;;
+      -h | --help) usage && exit 0 ;;
+      *) die "$1 is not an option" "See: $0 --help" ;;
+    esac
+    shift
+  done
+}
+
+install_all() {
+  local packages=(ca-certificates curl git iproute2 iptables mmdebstrap nftables openssh-client python3 python3-venv)
+  has nginx || packages+=(nginx-light)
+  has dockerd || engine_answers || packages+=(docker.io)
+  install_packages "${packages[@]}"
+  start_engine
+  step 'Python packages, by hash' install_venv "$here/requirements.lock"
+  step "Program in $home" install_tree
+  step 'nginx' start_nginx
+  current='paas setup'
+  "$home/bin/paas" setup
+  read_settings
+  step 'Daemon' start_daemon
+  current='Demo app'
+  [[ ${PAAS_NO_DEMO:-} ]] || push_demo
+  goodbye
+}
+
+run_tests() {
+  local packages=(ca-certificates curl git iproute2 iptables mmdebstrap nftables openssh-client openssh-server procps python3 python3-venv)
+  has nginx || packages+=(nginx-light)
+  has dockerd || engine_answers || packages+=(docker.io)
+  install_packages "${packages[@]}"
+  start_engine
+  step 'Python packages for development, by hash' make_dev_venv
+  step 'Stack image, shared by all tests' make_stack
+  local failures=0 task
+  for task in check test journeys; do
+    printf -- '-----> just %s\n' "$task"
+    (cd "$here" && PATH="$here/.venv/bin:$PATH" just "$task" </dev/null) || failures=$((failures + 1))
+  done
+  ((failures == 0)) || die "$failures of 3 test runs failed" 'Read the first failure above.'
+  printf '=====> All tests passed in %d s\n' "$SECONDS"
+}
+
+# --- packages and engine ---------------------------------------------------------------------------
+
+install_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  step "Debian packages: ${missing[*]:-nothing is missing}" fetch_packages "${missing[@]}"
+}
+
+fetch_packages() {
+  (($#)) || return 0
+  apt-get -o DPkg::Lock::Timeout=120 update
+  apt-get -o DPkg::Lock::Timeout=120 install --yes --no-install-recommends "$@"
+}
+
+start_engine() {
+  step 'Docker Engine' bring_up_engine
+}
+
+bring_up_engine() {
+  engine_answers && return
+  if has_systemd; then
+    systemctl enable --now docker
+  else
+    # A bare machine without an init system may not have mounted it.
+    mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+    setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null &
+  fi
+  wait_until 60 engine_answers || tell "dockerd does not answer; its log: /var/log/dockerd.log, or journalctl -u docker"
+}
+
+engine_answers() {
+  local socket=${PAAS_ENGINE:-unix:///var/run/docker.sock}
+  curl -fsS --max-time 5 --unix-socket "${socket#unix://}" http://engine/_ping >/dev/null 2>&1
+}
+
+# --- the program -----------------------------------------------------------------------------------
+
+find_python() {
+  local candidate
+  for candidate in /usr/bin/python3 python3.14 python3.13 python3.12 python3.11 python3; do
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  tell 'No Python of version 3.11 or newer with venv; Debian 12 has it: apt-get install python3-venv'
+}
+
+# One directory per lock file, named by its content; the link is moved when it is whole.
+install_venv() {
+  local python venv
+  python=$(find_python)
+  venv=$home/venv-$(cat "$1" <("$python" -V) | sha256sum | cut -c1-12)
+  if [[ ! -f $venv/complete ]]; then
+    fill_venv "$python" "$venv" "$1"
+    echo "$home/tree" >"$(echo "$venv"/lib/python3*/site-packages)/paas.pth"
+    touch "$venv/complete"
+  fi
+  point "$venv" "$home/venv"
+}
+
+fill_venv() {
+  mkdir -p "$(dirname "$2")"
+  "$1" -m venv --clear "$2"
+  "$2/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes -r "$3"
+}
+
+make_dev_venv() {
+  local python mark
+  python=$(find_python)
+  mark=$here/.venv/$(sha256sum "$here/requirements-dev.lock" | cut -c1-12)
+  [[ -f $mark ]] && return
+  fill_venv "$python" "$here/.venv" "$here/requirements-dev.lock"
+  touch "$mark"
+}
+
+install_tree() {
+  local tree parts=(paas buildpacks nginx-templates hooks examples)
+  pack() { tar -C "$here" --exclude=__pycache__ --sort=name --mtime=@0 --owner=0 --group=0 -cf - "${parts[@]}"; }
+  tree=$home/tree-$(pack | sha256sum | cut -c1-12)
+  if [[ ! -f $tree/complete ]]; then
+    rm -rf "$tree"
+    mkdir -p "$tree"
+    pack | tar -C "$tree" -xf -
+    chmod -R u=rwX,go=rX "$tree"
+    "$home/venv/bin/python" -m compileall -q "$tree/paas"
+    touch "$tree/complete"
+  fi
+  point "$tree" "$home/tree"
+  write_command
+}
+
+# -I: neither the working directory nor the caller's environment may add modules to root's program.
+write_command() {
+  mkdir -p "$home/bin"
+  printf '%s\n' "#!$home/venv/bin/python -I" 'import sys' 'from paas.__main__ import main' 'sys.exit(main())' >"$home/bin/paas.new"
+  chmod 755 "$home/bin/paas.new"
+  mv "$home/bin/paas.new" "$home/bin/paas"
+  local link=${PAAS_LINK:-/usr/local/bin/paas}
+  if [[ -e $link && ! $link -ef $home/bin/paas ]]; then tell "$link is another program; move it away first"; fi
+  point "$home/bin/paas" "$link"
+}
+
+start_nginx() {
+  [[ -z ${PAAS_NGINX_CONF:-} ]] || return 0 # the owner runs an nginx of his own
+  pgrep -x nginx >/dev/null && return
+  if has_systemd; then systemctl enable --now nginx; else nginx; fi
+}
+
+read_settings() {
+  local program='from paas.settings import load
+s = load()
+print(s.root, s.domain, s.door_user, s.ssh_port, s.http_port, s.app_url(f"hello.{s.domain}"))'
+  read -r root domain user ssh_port http_port url < <("$home/venv/bin/python" -I -c "$program")
+}
+
+start_daemon() {
+  local tree
+  tree=$(readlink -f "$home/tree")
+  if has_systemd; then
+    install_units
+    systemctl enable --now paas-restore.service paas.service
+  fi
+  if [[ $(cat "$root/run/tree" 2>/dev/null) != "$tree" ]]; then # another version runs: apps go on
+    if has_systemd; then systemctl restart paas; else "$home/bin/paas" stop; fi
+  fi
+  has_systemd || "$home/bin/paas" start
+  echo "$tree" >"$root/run/tree"
+}
+
+install_units() {
+  local unit text
+  for unit in paas.service paas-restore.service; do
+    text=$(sed "s|@HOME@|$home|g" "$here/units/$unit")
+    [[ $(cat "/etc/systemd/system/$unit" 2>/dev/null) == "$text" ]] && continue
+    echo "$text" >"/etc/systemd/system/$unit"
+    systemctl daemon-reload
+  done
+}
+
+make_stack() {
+  local program='from paas.build.stack import ensure_stack
+from paas.settings import load
+print(ensure_stack(load(), print))'
+  (cd "$here" && PAAS_ROOT=/var/tmp/paas-stack .venv/bin/python -c "$program")
+}
+
+# --- the demo --------------------------------------------------------------------------------------
+
+push_demo() {
+  local demo=$root/demo answer
+  mkdir -p "$demo"
+  chmod 700 "$demo"
+  step 'Demo key and commit' prepare_demo "$demo"
+  printf -- '-----> git push paas master (examples/hello)\n'
+  GIT_SSH_COMMAND="ssh -F none -i $demo/key -o IdentitiesOnly=yes -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=$demo/known_hosts" \
+    git -C "$demo/hello" push "ssh://$user@127.0.0.1:$ssh_port/hello" master
+  answer=$(curl -fsS --max-time 30 --resolve "hello.$domain:$http_port:127.0.0.1" "$url")
+  printf -- '-----> curl %s\n       %s\n' "$url" "$(head -n 1 <<<"$answer")"
+}
+
+prepare_demo() {
+  local demo=$1 git=(git -C "$1/hello" -c user.name=paas -c user.email=paas@localhost)
+  [[ -f $demo/key ]] || ssh-keygen -q -t ed25519 -N '' -C demo -f "$demo/key"
+  "$home/bin/paas" ssh-keys:list | grep -qw demo || "$home/bin/paas" ssh-keys:add demo <"$demo/key.pub"
+  [[ -d $demo/hello/.git ]] || git init -q -b master "$demo/hello"
+  cp -R "$home/tree/examples/hello/." "$demo/hello/"
+  "${git[@]}" add -A
+  "${git[@]}" diff --cached --quiet || "${git[@]}" commit -q -m 'Say hello'
+}
+
+goodbye() {
+  local host=$domain
+  [[ $domain != *localhost ]] || host=localhost
+  printf '=====> paas is ready, after %d s\n' "$SECONDS"
+  [[ ${PAAS_NO_DEMO:-} ]] || printf '       %s\n' "$url"
+  cat <<TEXT
+       Push an app of your own:
+         paas ssh-keys:add laptop < ~/.ssh/id_ed25519.pub   # here, with your public key
+         git remote add paas ssh://$user@$host:$ssh_port/myapp
+         git push paas master
+TEXT
+}
+
+# --- words -----------------------------------------------------------------------------------------
+
+# step WORDS COMMAND...: announce it, run it into the log, say how long it took.
+step() {
+  current=$1
+  since=$SECONDS
+  shift
+  printf -- '-----> %s\n' "$current"
+  printf -- '-----> %s\n' "$current" >>"$log"
+  "$@" >>"$log" 2>&1
+  ((SECONDS - since < 2)) || printf '       done in %d s\n' $((SECONDS - since))
+}
+
+tell() {
+  printf '%s\n' "$1" >&2
+  return 1
+}
+
+failed() {
+  trap - ERR
+  {
+    printf ' !     %s failed (exit status %d): %s\n' "$current" "$1" "$2"
+    tail -n 12 "$log" | sed 's/^/ !     | /'
+    printf ' !     The whole log: %s. When the cause is mended, run this again\n' "$log"
+  } >&2
+  exit 1
+}
+
+die() {
+  printf ' !     %s\n !     %s\n' "$1" "$2" >&2
+  exit 2
+}
+
+point() {
+  [[ $(readlink "$2" 2>/dev/null) == "$1" ]] && return
+  ln -sfn "$1" "$2.new"
+  mv -T "$2.new" "$2"
+}
+
+wait_until() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.2
+  done
+}
+
+has() { command -v "$1" >/dev/null; }
+has_systemd() { [[ -d /run/systemd/system ]]; }
+
+main "$@"

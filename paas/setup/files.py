@@ -1,0 +1,115 @@
+"""The files of an installation: directories and their modes, paas.toml, the ssh host key."""
+
+import json
+import os
+import pwd
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+from paas.doors.host_key import NAME, keep_host_key
+from paas.errors import Unavailable
+from paas.hooks import STAGES
+from paas.settings import Settings
+
+HEAD = "# Settings of paas. Every key and its default: docs/settings.md. Then run: paas setup\n"
+Report = Callable[[str], None]
+
+
+def make_directories(settings: Settings, report: Report) -> None:
+    """Make the directories below the data root.
+
+    The doors' user must get through root and run, and nginx's reads no file here; what is private
+    is closed at its own directory.
+    """
+    wanted = {
+        settings.root: 0o711,
+        settings.repos: 0o700,
+        settings.logs: 0o700,
+        settings.run: 0o711,
+        settings.door: 0o755,
+        settings.nginx: 0o755,
+        settings.templates: 0o755,
+        settings.hooks: 0o755,
+        **{settings.hooks / f"{stage}.d": 0o755 for stage in STAGES},
+    }
+    for path, mode in wanted.items():
+        is_new = not path.is_dir()
+        path.mkdir(parents=True, exist_ok=True)
+        if is_new or path.stat().st_mode & 0o7777 != mode:
+            path.chmod(mode)
+            report(f"{path} {mode:o}")
+
+
+def write_settings(settings: Settings, report: Report) -> None:
+    """Keep in paas.toml what differs from the defaults, and the domain.
+
+    Only lines whose value differs are touched: the owner's comments and order stay.
+    """
+    file = settings.config
+    text = file.read_text() if file.is_file() else HEAD
+    stored = tomllib.loads(text)
+    for key, value in _chosen(settings).items():
+        if key in stored and str(stored[key]) == str(value):
+            continue
+        if key in stored or value != _default(key) or key == "domain":
+            text = _set_line(text, key, value)
+            report(f"{key} = {_toml(value)}")
+    if not file.is_file() or file.read_text() != text:
+        _write(file, text)
+        report(f"wrote {file}")
+
+
+def make_host_key(settings: Settings, report: Report) -> None:
+    """Make the ssh door's host key if it is missing."""
+    is_new = not (settings.door / NAME).exists()
+    path = keep_host_key(settings.door, pwd.getpwnam(settings.door_user).pw_gid)
+    if is_new:
+        report(f"made {path}")
+
+
+def trust_host(settings: Settings, _report: Report) -> None:
+    """Check that the host has the CA bundle that the stack, builds and apps get.
+
+    Raises Unavailable.
+    """
+    if not settings.ca_bundle.is_file():
+        raise Unavailable(
+            f"There is no CA bundle at {settings.ca_bundle}",
+            hint="Run: apt-get install ca-certificates, or set ca_bundle in paas.toml",
+        )
+
+
+def _chosen(settings: Settings) -> dict[str, object]:
+    """Return the settings by key; where the file itself is cannot stand in the file."""
+    return {f.name: getattr(settings, f.name) for f in fields(Settings) if f.name != "config"}
+
+
+def _default(key: str) -> object:
+    return next(f.default for f in fields(Settings) if f.name == key)
+
+
+def _set_line(text: str, key: str, value: object) -> str:
+    line = f"{key} = {_toml(value)}"
+    changed, count = re.subn(rf"^{key}\s*=.*$", lambda _: line, text, count=1, flags=re.MULTILINE)
+    if count:
+        return changed
+    return f"{text}{'' if text.endswith(chr(10)) else chr(10)}{line}\n"
+
+
+def _toml(value: object) -> str:
+    """Return a TOML value: JSON's strings, numbers and booleans are TOML's too."""
+    return json.dumps(str(value) if isinstance(value, Path) else value)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    with new.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.chmod(0o644)  # the doors read the data root from it
+    new.replace(path)

@@ -1,0 +1,90 @@
+"""What setup changes outside the data root: the doors' user, and one include of nginx."""
+
+import hashlib
+import pwd
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from paas.errors import Unavailable
+from paas.settings import Settings
+
+Report = Callable[[str], None]
+
+
+def add_door_user(settings: Settings, report: Report) -> None:
+    """Add the system user that the doors run as: no password, no shell, no home of its own."""
+    try:
+        pwd.getpwnam(settings.door_user)
+    except KeyError:
+        command = ["useradd", "--system", "--user-group", "--no-create-home"]
+        command += ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
+        _run([*command, settings.door_user])
+        report(f"added {settings.door_user}")
+
+
+def include_in_nginx(settings: Settings, report: Report) -> None:
+    """Let the host's nginx include `<root>/nginx/paas.conf`, by one file in its conf.d.
+
+    A configuration that includes it already, or has no conf.d, is the owner's: it is left alone.
+    """
+    conf, wanted = settings.nginx_conf, f"{settings.nginx}/paas.con"
+    folder = conf.parent / "conf.d"
+    if not conf.is_file():
+        raise Unavailable(
+            f"There is no nginx configuration at {conf}",
+            hint="Run: apt-get install nginx-light, or set nginx_conf in paas.toml",
+        )
+    if wanted in conf.read_text():
+        return
+    if not folder.is_dir() or f"{folder}/*.conf" not in conf.read_text():
+        report(f"Put this into http {{}} of {conf}: include {settings.nginx}/paas.conf;")
+        return
+    file = folder / f"{settings.instance}.conf"
+    # As a pattern, so that nginx starts also before the first vhost is there.
+    text = f"# Written by paas setup.\ninclude {wanted}[f];\n"
+    if not file.is_file() or file.read_text() != text:
+        file.write_text(text)
+        report(f"wrote {file}")
+    _yield_default_server(settings, report)
+
+
+def _yield_default_server(settings: Settings, report: Report) -> None:
+    """Make room for our default server, which refuses unknown hosts.
+
+    Debian's own placeholder site is taken out if it was never edited; a default server of the
+    owner's stays, and is named.
+    """
+    sites = settings.nginx_conf.parent / "sites-enabled"
+    stock = sites / "default"
+    if stock.is_symlink() and _is_stock(stock.resolve()):
+        stock.unlink()
+        report(f"removed {stock}, the placeholder of Debian's package (its file stays)")
+    pattern = re.compile(
+        rf"^\s*listen\s+(?:\S+:)?{settings.http_port}\s[^;]*default_server", re.MULTILINE
+    )
+    for site in sorted(sites.glob("*")):
+        if site.is_file() and pattern.search(site.read_text(errors="replace")):
+            report(f"{site} answers unknown hosts on port {settings.http_port}; paas leaves it so")
+
+
+def _is_stock(file: Path) -> bool:
+    """Whether dpkg knows the file as a conffile with this very content."""
+    digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()  # dpkg's own
+    query = ["dpkg-query", "--show", "--showformat=${Conffiles}\n", "nginx-common"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
+    except FileNotFoundError:  # not a Debian host
+        return False
+    return f" {file} {digest}" in done.stdout.splitlines()
+
+
+def _run(argv: list[str]) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise Unavailable(
+            f"{argv[0]} failed",
+            details=tuple(done.stderr.splitlines()[-5:]),
+            hint="Mend what it says, then run: paas setup",
+        )
