@@ -66,6 +66,7 @@ class DockerLocal:
             list(pool.map(lambda id_: self._stop_one(id_, timeout), container_ids))
 
     def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
+        self.create_network(spec.app)  # beforehand: a start that fails cuts the attached stream
         container_id = self._create(spec)
         try:
             return self._run_to_end(spec, container_id, output, timeout)
@@ -135,6 +136,10 @@ class DockerLocal:
         own = [c.id for c in map(from_list, found) if self._own_name.fullmatch(c.name)]
         self.stop(own, timeout=0)
         networks.remove(self._engine, self._settings, app)
+
+    def close(self) -> None:
+        """Close idle connections to the engine; the next use opens new ones."""
+        self._engine.close()
 
     # How a container comes to be.
 

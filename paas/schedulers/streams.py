@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, parse_headers
 from typing import Any, BinaryIO, Protocol
-from urllib.parse import urlsplit
 
 from paas.errors import EngineUnavailable
+from paas.schedulers.engine import connect
 
 HEADER = struct.Struct(">BxxxL")
 STDERR = 2
@@ -71,7 +71,7 @@ def hijack(
 
     `timeout` covers connecting and the answer's head; afterwards the connection has none.
     """
-    sock = _connect(engine, timeout)
+    sock = connect(engine, timeout)
     try:
         output = sock.makefile("rb")
         sock.sendall(_request(f"/v{version}{path}", json.dumps(body).encode()))
@@ -81,20 +81,6 @@ def hijack(
         sock.close()
         raise
     return Hijacked(sock, output)
-
-
-def _connect(engine: str, timeout: float) -> socket.socket:
-    parts = urlsplit(engine)
-    if parts.scheme != "unix":
-        return socket.create_connection((parts.hostname or "", parts.port or 2375), timeout)
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(timeout)
-    try:
-        sock.connect(parts.path)
-    except OSError:
-        sock.close()
-        raise
-    return sock
 
 
 def _request(path: str, body: bytes) -> bytes:

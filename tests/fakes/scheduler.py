@@ -1,0 +1,294 @@
+"""A scheduler without an engine. Programs are scripted per command; web ones really answer HTTP.
+
+Give it settings whose network is inside 127.0.0.0/8: then a container's address can be served from
+this machine, and paas.health works on it unchanged.
+"""
+
+import itertools
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import BinaryIO
+
+from paas.errors import EngineUnavailable, StartFailed
+from paas.model import App, Finding, ProcessState
+from paas.reporter import clean
+from paas.schedulers.base import Listener, LogLine, Observed, ProcessSpec
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a command does in the fake. The default is a healthy web process."""
+
+    stdout: tuple[str, ...] = ()
+    stderr: tuple[str, ...] = ()
+    exit_code: int | None = None  # None: it runs on
+    oom_killed: bool = False
+    status: int | None = 200  # of its HTTP answers; None: it opens no port
+    listens: tuple[Listener, ...] = ()  # what listeners() says; nothing is opened for these
+    refused: str = ""  # what the engine says instead of starting it
+
+
+@dataclass
+class Running:
+    """One fake container."""
+
+    spec: ProcessSpec
+    program: Program
+    seen: Observed
+    log: list[LogLine] = field(default_factory=list)
+    kept: bool = False
+    server: ThreadingHTTPServer | None = None
+
+
+class FakeScheduler:
+    """Implements paas.schedulers.base.Scheduler in memory."""
+
+    def __init__(
+        self, instance: str = "paas", programs: Mapping[str | None, Program] | None = None
+    ) -> None:
+        self.instance = instance
+        self.programs = dict(programs or {})
+        self.images: set[str] | None = None  # None: every image exists
+        self.is_down = False
+        self.networks: set[int] = set()
+        self.open_connections: dict[str, int] = {}
+        self.started: list[ProcessSpec] = []
+        self.ran: list[ProcessSpec] = []
+        self.running: dict[str, Running] = {}
+        self._ids = itertools.count(1)
+        self._changed = threading.Condition()
+
+    # What a test does to it.
+
+    def crash(self, container_id: str, code: int = 137) -> None:
+        """Let the process die by itself; a kept one comes back."""
+        container = self.running[container_id]
+        if container.kept:
+            container.seen = replace(container.seen, restarts=container.seen.restarts + 1)
+        else:
+            self._end(container, code)
+
+    def remove_by_hand(self, container_id: str) -> None:
+        """Remove a container behind our back."""
+        self._remove(container_id)
+
+    def say(self, container_id: str, text: str, *, is_stderr: bool = False) -> None:
+        """Let a container write a line."""
+        container = self.running[container_id]
+        process = f"{container.spec.process_type}.{container.spec.slot}"
+        with self._changed:
+            container.log.append(LogLine(time.time(), process, clean(text), is_stderr))
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop all servers."""
+        for container_id in list(self.running):
+            self._remove(container_id)
+
+    # The Scheduler.
+
+    def check(self) -> tuple[Finding, ...]:
+        level = "fail" if self.is_down else "ok"
+        return (Finding("engine", level, "fake engine"),)
+
+    def create_network(self, app: App) -> None:
+        self._answer()
+        self.networks.add(app.id)
+
+    def start(self, spec: ProcessSpec) -> str:
+        self._answer()
+        program = self.programs.get(spec.command, Program())
+        if self.images is not None and spec.image not in self.images:
+            raise StartFailed(f"No such image: {spec.image}", hint=f"ps:rebuild {spec.app.name}")
+        if program.refused:
+            raise StartFailed(program.refused)
+        for leftover in [i for i, c in self.running.items() if c.seen.name == self._name(spec)]:
+            self._remove(leftover)
+        self.networks.add(spec.app.id)
+        self.started.append(spec)
+        return self._begin(spec, program)
+
+    def keep(self, container_ids: Sequence[str]) -> None:
+        self._answer()
+        for container_id in container_ids:
+            if container_id in self.running:
+                self.running[container_id].kept = True
+
+    def stop(self, container_ids: Sequence[str], timeout: float) -> None:
+        self._answer()
+        for container_id in container_ids:
+            self._remove(container_id)
+
+    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
+        self._answer()
+        self.ran.append(spec)
+        program = self.programs.get(spec.command, Program(exit_code=0))
+        for line in (*program.stdout, *program.stderr):
+            output(f"{line}\n".encode())
+        if program.exit_code is None:
+            raise StartFailed(f"{spec.process_type} did not end within {timeout:.0f} s")
+        return program.exit_code
+
+    def inspect(self, container_id: str) -> Observed:
+        self._answer()
+        if container_id not in self.running:
+            return Observed(container_id, "", ProcessState.MISSING)
+        return self.running[container_id].seen
+
+    def containers(self) -> tuple[Observed, ...]:
+        self._answer()
+        return tuple(container.seen for container in self.running.values())
+
+    def listeners(self, container_id: str) -> tuple[Listener, ...]:
+        self._answer()
+        container = self.running.get(container_id)
+        if container is None or container.seen.state is not ProcessState.RUNNING:
+            return ()
+        serves = container.program.status is not None
+        own = (Listener("0.0.0.0", container.spec.port),) if serves else ()
+        return container.program.listens or own
+
+    def connections(self, container_id: str, port: int) -> int:
+        self._answer()
+        return self.open_connections.get(container_id, 0)
+
+    def tail(self, container_id: str, lines: int) -> tuple[str, ...]:
+        self._answer()
+        log = self.running[container_id].log if container_id in self.running else []
+        return tuple(line.text for line in log[-lines:])
+
+    def logs(
+        self, containers: Mapping[str, str], lines: int | None, *, follow: bool
+    ) -> Iterator[LogLine]:
+        self._answer()
+        told = 0
+        while True:
+            known = sorted(self._lines_of(containers), key=lambda line: line.at)
+            yield from known[-lines if lines and not told else told :]
+            told = len(known)
+            if not follow or not self._wait_for_more(containers, told):
+                return
+
+    def exec(
+        self,
+        container_id: str,
+        argv: Sequence[str],
+        stdin: BinaryIO | None,
+        stdout: BinaryIO,
+        stderr: BinaryIO | None = None,
+    ) -> int:
+        if self.inspect(container_id).state is not ProcessState.RUNNING:
+            raise StartFailed("The process is not running", hint="Run: ps:report APP")
+        done = subprocess.run(
+            argv,
+            input=stdin.read() if stdin else b"",
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        stdout.write(done.stdout)
+        (stderr or stdout).write(done.stderr)
+        return done.returncode
+
+    def remove_images(self, image_ids: Sequence[str]) -> None:
+        self._answer()
+        if self.images is not None:
+            self.images -= set(image_ids) - {c.spec.image for c in self.running.values()}
+
+    def destroy(self, app: App) -> None:
+        self._answer()
+        for container_id in [i for i, c in self.running.items() if c.spec.app.id == app.id]:
+            self._remove(container_id)
+        self.networks.discard(app.id)
+
+    # How it does it.
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise EngineUnavailable("Docker Engine does not answer", hint="Run: paas doctor")
+
+    def _name(self, spec: ProcessSpec) -> str:
+        process = f"{spec.process_type}.{spec.slot}.{spec.deploy_id}"
+        return f"{self.instance}-{spec.app.name}.{process}"
+
+    def _begin(self, spec: ProcessSpec, program: Program) -> str:
+        container_id = f"{next(self._ids):064x}"
+        seen = Observed(
+            container_id,
+            self._name(spec),
+            ProcessState.RUNNING,
+            oom_killed=program.oom_killed,
+            started_at=time.time(),
+            pid=1,
+            address=spec.address,
+            memory=spec.options.memory or 512 * 1024 * 1024,
+        )
+        container = Running(spec, program, seen)
+        self.running[container_id] = container
+        for text in program.stdout:
+            self.say(container_id, text)
+        for text in program.stderr:
+            self.say(container_id, text, is_stderr=True)
+        if program.exit_code is not None:
+            self._end(container, program.exit_code)
+        elif program.status is not None and spec.address.startswith("127."):
+            container.server = serve(spec.address, spec.port, program.status)
+        return container_id
+
+    def _end(self, container: Running, code: int) -> None:
+        with self._changed:
+            container.seen = replace(
+                container.seen,
+                state=ProcessState.EXITED,
+                exit_code=code,
+                finished_at=time.time(),
+                pid=0,
+            )
+            self._changed.notify_all()
+        if container.server:
+            container.server.shutdown()
+            container.server.server_close()
+            container.server = None
+
+    def _remove(self, container_id: str) -> None:
+        container = self.running.pop(container_id, None)
+        if container:
+            self._end(container, 143)
+
+    def _lines_of(self, containers: Mapping[str, str]) -> Iterator[LogLine]:
+        for container_id, process in containers.items():
+            if container_id in self.running:
+                for line in self.running[container_id].log:
+                    yield replace(line, process=process)
+
+    def _wait_for_more(self, containers: Mapping[str, str], told: int) -> bool:
+        """Wait for a line that was not told yet; False when all containers have ended."""
+        with self._changed:
+            while len(list(self._lines_of(containers))) <= told:
+                alive = [i for i in containers if i in self.running and self.running[i].seen.pid]
+                if not alive:
+                    return False
+                self._changed.wait(1)
+        return True
+
+
+def serve(address: str, port: int, status: int) -> ThreadingHTTPServer:
+    """Answer every GET with `status` on a real socket, until shut down."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+            return
+
+    server = ThreadingHTTPServer((address, port), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    return server
