@@ -48,7 +48,8 @@ def test_a_push_makes_a_new_app_live_and_says_how_to_go_on(paas: Instance, shop:
     assert "Creating shop" in said
     assert re.search(r"remote: -----> Python 3\.13", said)
     assert re.search(r"remote: =====> Deployed shop v1 in [0-9.]+ s", said)
-    assert re.search(rf"remote:        http://shop\.{paas.domain}:{paas.http_port}\s*$", said, re.MULTILINE)
+    url = f"http://shop.{paas.domain}:{paas.http_port}"
+    assert re.search(rf"remote:        {re.escape(url)}\s*$", said, re.MULTILINE)
     assert "deploys:log shop" in said
     assert paas.curl("shop").stdout == "one plain"
 
