@@ -22,6 +22,7 @@ MB = 1024 * 1024
 class Settings:
     """Everything that can differ between two installations. Sizes are bytes, times seconds."""
 
+    config: Path = Path(FILE)  # where these settings were read from; `paas setup` writes them there
     root: Path = Path(ROOT)
     instance: str = "paas"
     domain: str = "paas.localhost"

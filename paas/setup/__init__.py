@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from paas.build.apt_cache import ensure_apt_cache
 from paas.build.stack import ensure_stack
-from paas.errors import PaasError, Unavailable, UsageError
+from paas.errors import Unavailable, UsageError
 from paas.reconcile import Reconciler
 from paas.reporter import Reporter
 from paas.settings import Settings
@@ -106,5 +106,3 @@ STEPS: tuple[tuple[str, Callable[[Settings, Report], object]], ...] = (
     ("nginx include", include_in_nginx),
     ("Firewall and vhosts", _restore_routes),
 )
-
-__all__ = ["PaasError", "main"]
