@@ -1,0 +1,111 @@
+"""apps:*: create, list, destroy and describe apps."""
+
+import sys
+
+import click
+
+from paas import operate, routing
+from paas.commands.declare import Access, Context, command
+from paas.commands.reports import date, listing, report, show_list, show_report, show_reports
+from paas.errors import PaasError
+from paas.model import App
+from paas.platform import Platform
+from paas.reporter import DETAIL, PROBLEM, clean
+
+KEYS = ("created-at", "deploy-branch", "deploy-source-metadata", "locked", "release", "urls")
+
+
+@command("apps:create", access=Access.DEPLOYER, examples=("apps:create shop",))
+@click.argument("app")
+def apps_create(context: Context, app: str) -> None:
+    """Create an app. A push to a name that does not exist does the same."""
+    context.platform.store.apps.create(app)
+    settings = context.platform.settings
+    remote = f"ssh://{settings.door_user}@{settings.domain}:{settings.ssh_port}/{app}"
+    click.echo(f"Creating {app}... done")
+    click.echo(f"{DETAIL}Push to it: git remote add paas {remote} && git push paas HEAD:main")
+
+
+@command("apps:list", access=Access.DEPLOYER, examples=("apps:list", "apps:list --format json"))
+@listing
+def apps_list(context: Context, style: str) -> None:
+    """List all apps."""
+    names = [app.name for app in context.platform.store.apps.list()]
+    if not names and style != "json":
+        click.echo(f"{PROBLEM}You haven't deployed any applications yet", err=True)
+        return
+    show_list("My Apps", names, style)
+
+
+@command(
+    "apps:destroy",
+    access=Access.DEPLOYER,
+    examples=("apps:destroy shop", "apps:destroy shop --force"),
+)
+@click.argument("app")
+@click.option("--force", is_flag=True, help="Do not ask for the name.")
+def apps_destroy(context: Context, app: str, force: bool) -> None:
+    """Destroy an app: its processes, releases, config, domains and repository.
+
+    Asks to type the app's name, unless --force is given. Nothing of it can be brought back.
+    """
+    found = context.platform.store.apps.get(app)
+    if not force:
+        _confirm(app)
+    context.control.outlive_client()
+    click.echo(f"Destroying {app}...")
+    operate.destroy(context.platform, found)
+    click.echo(f"{DETAIL}{app} is destroyed")
+
+
+@command("apps:exists", access=Access.DEPLOYER, examples=("apps:exists shop",))
+@click.argument("app")
+def apps_exists(context: Context, app: str) -> None:
+    """Say by the exit status whether an app exists: 0 or 20."""
+    context.platform.store.apps.get(app)
+
+
+@command(
+    "apps:report",
+    access=Access.DEPLOYER,
+    examples=("apps:report", "apps:report shop --app-urls", "apps:report shop --format json"),
+)
+@click.argument("app", required=False)
+@report("app", *KEYS)
+def apps_report(context: Context, app: str | None, style: str, only: str | None) -> None:
+    """Describe an app, or all apps."""
+    platform = context.platform
+    if app:
+        values = _describe(platform, platform.store.apps.get(app))
+        show_report("app", app, values, style, only)
+        return
+    every = {each.name: _describe(platform, each) for each in platform.store.apps.list()}
+    show_reports("app", every, style, only)
+
+
+def _confirm(app: str) -> None:
+    """Have the app's name typed on stdin. Raises PaasError for anything else."""
+    click.echo(f"{PROBLEM}WARNING: Potentially Destructive Action", err=True)
+    click.echo(f"{PROBLEM}This will destroy {app} and all that belongs to it", err=True)
+    click.echo(f'{PROBLEM}To proceed, type "{app}"', err=True)
+    click.echo("> ", err=True, nl=False)
+    typed = sys.stdin.readline(200).strip()
+    if typed != app:
+        raise PaasError(
+            f"Confirmation did not match {app}: nothing was destroyed",
+            details=(f"typed: {clean(typed)}",) if typed else (),
+            hint=f"Type the name, or run: apps:destroy {app} --force",
+        )
+
+
+def _describe(platform: Platform, app: App) -> dict[str, object]:
+    current = platform.store.releases.current(app.id)
+    values = (
+        date(app.created_at),
+        app.deploy_branch,
+        current.commit if current else None,
+        platform.locks.holder(app.id) is not None,
+        f"v{app.version}" if app.version else None,
+        routing.urls_of(platform, app),
+    )
+    return dict(zip(KEYS, values, strict=True))

@@ -1,0 +1,75 @@
+"""security:*: the walls around an app's processes."""
+
+import click
+
+from paas.commands.declare import Access, Context, command
+from paas.commands.reports import JSON, heading, report, show_json, show_report, show_values
+from paas.model import SecurityOptions
+from paas.options import KEYS, change_option, loosened, show_size
+from paas.platform import Platform
+from paas.reporter import DETAIL, STEP
+
+
+@command(
+    "security:report",
+    access=Access.DEPLOYER,
+    examples=("security:report shop", "security:report shop --format json"),
+)
+@click.argument("app", required=False)
+@report("security", *KEYS, "loosened")
+def security_report(context: Context, app: str | None, style: str, only: str | None) -> None:
+    """Show the walls of an app, or of all apps, and which of them are loosened."""
+    platform = context.platform
+    if app:
+        found = platform.store.apps.get(app)
+        values = _describe(platform, platform.store.security.get(found.id))
+        show_report("security", app, values, style, only)
+        return
+    every = {
+        each.name: _describe(platform, platform.store.security.get(each.id))
+        for each in platform.store.apps.list()
+    }
+    if style == JSON:
+        show_json(every)
+        return
+    for name, values in every.items():
+        heading(f"{name} security information")
+        show_values({only: values[only]} if only else values)
+
+
+@command(
+    "security:set",
+    access=Access.HOST,
+    examples=(
+        "security:set shop memory 1g",
+        "security:set shop tmpfs /var/lib/nginx=16m",
+        "security:set shop writable-root ''",
+    ),
+)
+@click.argument("app")
+@click.argument("key", metavar="KEY")
+@click.argument("value", default="")
+def security_set(context: Context, app: str, key: str, value: str) -> None:
+    """Open or close one wall of an app; an empty value brings the default back.
+
+    Keys: writable-root (true, false), tmp-size, memory (64m, 1g), tmpfs (/path=16m adds one,
+    /path= takes it away; at most 4), pids (processes and threads), run-as (a user's number).
+    """
+    store = context.platform.store
+    found = store.apps.get(app)
+    store.security.set(found.id, change_option(store.security.get(found.id), key, value))
+    click.echo(f"{STEP}{key} of {app} is changed")
+    click.echo(f"{DETAIL}It takes effect when its processes start next: ps:restart {app}")
+
+
+def _describe(platform: Platform, options: SecurityOptions) -> dict[str, object]:
+    values = (
+        options.writable_root,
+        show_size(options.tmp_size),
+        {path: show_size(size) for path, size in options.tmpfs.items()},
+        show_size(options.memory or platform.settings.app_memory),
+        options.pids,
+        options.run_as,
+        loosened(options),
+    )
+    return dict(zip((*KEYS, "loosened"), values, strict=True))
