@@ -8,6 +8,7 @@ from paas.platform import Platform
 from paas.proxies.nginx import NginxProxy
 from paas.schedulers.docker_local import DockerLocal
 from paas.settings import Settings
+from paas.state.base import Store
 from paas.state.store import SqliteStore
 
 
@@ -19,8 +20,15 @@ def build_platform(settings: Settings) -> Platform:
         store=store,
         scheduler=DockerLocal(settings),
         proxy=NginxProxy(settings),
-        builder=EngineBuilder(settings),
+        builder=EngineBuilder(settings, lambda: _logins(store)),
         repos=DulwichRepos(settings),
         hooks=Hooks(settings.hooks),
         locks=Locks(settings.run / "locks"),
     )
+
+
+def _logins(store: Store) -> dict[str, tuple[str, str]]:
+    """Return the registry logins that `registry:login` stored."""
+    stored = store.properties.get(None, "registry")
+    pairs = {registry: login.partition(":") for registry, login in stored.items()}
+    return {registry: (user, password) for registry, (user, _, password) in pairs.items()}
