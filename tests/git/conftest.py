@@ -3,22 +3,29 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from paas.git.repos import DulwichRepos
+from paas.settings import Settings
+
 SERVER = Path(__file__).parent / "server.py"
 CHECKOUT = Path(__file__).parents[2]
+URL = "ssh://paas/shop"
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "PYTHONPATH": str(CHECKOUT),
     "PYTHONWARNINGS": "error",
     "HOME": "/nonexistent",
     "LC_ALL": "C",
+    "GIT_SSH_VARIANT": "simple",
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_AUTHOR_NAME": "Anna",
     "GIT_AUTHOR_EMAIL": "anna@example.org",
@@ -27,12 +34,14 @@ ENVIRONMENT = {
 }
 
 
-def run_git(where: Path, *words: str, stdin: bytes = b"", status: int | None = 0) -> str:
+def run_git(
+    where: Path, *words: str, stdin: bytes = b"", status: int | None = 0, ssh: str = "false"
+) -> str:
     """Run git; return what it printed on both streams."""
     done = subprocess.run(
         ["git", "-c", "init.defaultBranch=main", *words],
         cwd=where,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | {"GIT_SSH_COMMAND": ssh},
         input=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -55,11 +64,13 @@ class Host:
     def repository(self) -> Path:
         return self.root / "repos" / "7.git"
 
-    def command(self, service: str) -> str:
+    @property
+    def ssh(self) -> str:
+        """What git is to run instead of ssh."""
         plan = self.plan | {"root": str(self.root), "journal": str(self.root / "journal")}
         file = self.root / f"plan-{len(list(self.root.glob('plan-*')))}.json"
         file.write_text(json.dumps(plan))
-        return f"{sys.executable} {SERVER} {service} {file}"
+        return f"{sys.executable} {SERVER} {file}"
 
     def journal(self, call: str) -> list[dict[str, Any]]:
         file = self.root / "journal"
@@ -71,14 +82,35 @@ class Host:
         return dict(line.split(" ") for line in lines.splitlines())
 
     def clone(self, where: Path, *words: str) -> Path:
-        run_git(
-            where.parent, "clone", "-q", "--upload-pack", self.command("upload"), *words,
-            str(self.root), str(where),
-        )  # fmt: skip
+        run_git(where.parent, "clone", "-q", *words, URL, str(where), ssh=self.ssh)
         return where
+
+    def sweep(self) -> None:
+        DulwichRepos(Settings(root=self.root)).sweep()
+
+    def wait_for(self, call: str, times: int = 1) -> None:
+        """Wait until the journal has `times` such entries; the test's own timeout is the limit."""
+        while len(self.journal(call)) < times:
+            time.sleep(0.01)
 
     def quarantines(self) -> list[Path]:
         return list((self.repository / "quarantine").glob("*"))
+
+
+@dataclass
+class Running:
+    """A push that goes on beside the test, in a process group of its own."""
+
+    process: "subprocess.Popen[bytes]"
+    output: Path
+
+    def finish(self) -> tuple[int, str]:
+        return self.process.wait(60), self.output.read_text()
+
+    def kill(self) -> None:
+        """Kill git, its pack-objects and its ssh, which here is paas itself."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(60)
 
 
 @dataclass
@@ -105,10 +137,21 @@ class Work:
         return self.git("rev-parse", "HEAD")
 
     def push(self, *words: str, status: int | None = 0) -> str:
-        receive = self.host.command("receive")
-        return self.git(
-            "push", "--receive-pack", receive, str(self.host.root), *words, status=status
-        )
+        return run_git(self.path, "push", URL, *words, status=status, ssh=self.host.ssh)
+
+    def start_push(self, *words: str) -> "Running":
+        """Push without waiting for the end."""
+        output = self.path.parent / f"push-{time.monotonic_ns()}"
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                ["git", "push", URL, *words],
+                cwd=self.path,
+                env=ENVIRONMENT | {"GIT_SSH_COMMAND": self.host.ssh},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return Running(process, output)
 
     def blob(self, content: bytes) -> str:
         return self.git("hash-object", "-w", "--stdin", stdin=content)

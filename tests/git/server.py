@@ -1,4 +1,4 @@
-"""Speaks git on its standard streams for the tests: `server.py receive|upload PLAN.json PATH`.
+"""Speaks git on its standard streams for the tests: `server.py PLAN.json HOST COMMAND`, as ssh.
 
 The plan says how the handler behaves and how paas is set; what was called is appended to the
 plan's journal, one JSON object per line.
@@ -91,14 +91,14 @@ class RecordingHandler:
 
 
 def main() -> int:
-    service, plan_file = sys.argv[1:3]
+    plan_file, _, command = sys.argv[1:]
     plan = json.loads(Path(plan_file).read_text())
     settings = Settings(root=Path(plan["root"]), disk_reserve=plan.get("disk_reserve", 0))
     repos = DulwichRepos(settings, Limits(**plan.get("limits", {})), plan.get("git"))
     handler = RecordingHandler(plan, repos)
     handler.note(call="start", pid=os.getpid())
     try:
-        if service == "upload":
+        if command.startswith("git-upload-pack"):
             return repos.upload(APP, sys.stdin.buffer, sys.stdout.buffer)
         return repos.receive(APP, sys.stdin.buffer, sys.stdout.buffer, handler)
     finally:
