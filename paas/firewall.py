@@ -11,7 +11,7 @@ Needs Linux 5.10 and nftables 1.0 (https://wiki.nftables.org, "Matching routing 
 """
 
 from collections.abc import Iterable
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
@@ -66,7 +66,7 @@ table inet $table {
 		ct state established,related accept
 		iifname "$bridges" goto app
 		# Nothing enters an app's network but through nginx on this host.
-		ip daddr { $network, $services } jump refuse
+		iifname != "lo" ip daddr { $network, $services } goto refuse
 	}
 	chain app {
 		meta nfproto ipv6 drop
@@ -122,7 +122,14 @@ table inet $builds {
 }
 """
 
-_RULESET = Template(_INSTANCE + _BUILDS)
+# Containers on one bridge reach each other below the rules above, unless the kernel shows bridged
+# packets to them (br_netfilter).
+_BRIDGED = """
+add table bridge $builds
+add chain bridge $builds wall { type filter hook forward priority filter - 5; policy accept; }
+flush chain bridge $builds wall
+add rule bridge $builds wall ip saddr $build_subnet ip daddr $build_subnet drop
+"""
 
 
 def table(settings: Settings) -> str:
@@ -135,17 +142,24 @@ def builds_table(build_bridge: str = BUILD_BRIDGE) -> str:
     return "paas_builds_" + build_bridge.replace("-", "_")
 
 
-def render(settings: Settings, resolvers: Iterable[str], build_bridge: str = BUILD_BRIDGE) -> str:
+def render(
+    settings: Settings,
+    resolvers: Iterable[str],
+    build_bridge: str = BUILD_BRIDGE,
+    build_subnet: IPv4Network | None = None,
+) -> str:
     """Return the ruleset as text for `nft -f`, with an empty map.
 
     `resolvers` are the IPv4 name servers of the host: DNS is let through to them even where the
-    address would be refused (some clouds answer DNS on the metadata address).
+    address would be refused (some clouds answer DNS on the metadata address). `build_subnet` is
+    the subnet of the build bridge, None where there is no such bridge.
     """
     servers = ", ".join(sorted(resolvers))
     builds, port = builds_table(build_bridge), apt_cache_port(settings)
     elements = [f"add element inet {builds} ports {{ {port} }}"] if port else []
     elements += [f"add element inet {builds} resolvers {{ {servers} }}"] if servers else []
-    return _RULESET.substitute(
+    ruleset = _INSTANCE + _BUILDS + (_BRIDGED if build_subnet else "")
+    return Template(ruleset).substitute(
         table=table(settings),
         resolvers=f"elements = {{ {servers} }}" if servers else "",
         services=settings.services,
@@ -157,6 +171,7 @@ def render(settings: Settings, resolvers: Iterable[str], build_bridge: str = BUI
         builds=builds,
         build_bridge=build_bridge,
         build_elements="\n".join(elements),
+        build_subnet=build_subnet,
     )
 
 

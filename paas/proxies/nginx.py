@@ -79,6 +79,7 @@ class NginxProxy:
     def _make_folders(self) -> None:
         for folder in (self._folder / "sites", self._sites.log_folder, self._settings.run):
             folder.mkdir(parents=True, exist_ok=True)
+        self._main.touch()  # never taken back: nginx does not start without a file it includes
 
     def _writing(self) -> AbstractContextManager[None]:
         return locked(self._settings.run / "nginx-files.lock")

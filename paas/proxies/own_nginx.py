@@ -22,7 +22,7 @@ user {user} {group};
 worker_processes auto;
 worker_rlimit_nofile 16384;
 pid {pid};
-error_log {logs}/nginx-error.log;
+error_log {logs}/nginx-error.log notice;
 # Old workers live as long as the websockets they hold; after a reload they end here at the latest.
 worker_shutdown_timeout 1h;
 

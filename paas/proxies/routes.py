@@ -4,6 +4,7 @@
 one `ip route`, put everything back at boot, without the daemon (`restore_commands`).
 """
 
+import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from paas.errors import InvalidName, ProxyUnavailable
-from paas.firewall import BUILD_BRIDGE, name_servers, render, table
+from paas.firewall import BUILD_BRIDGE, builds_table, name_servers, render, table
 from paas.model import Finding, app_name
 from paas.proxies.base import Route
 from paas.proxies.files import locked, write_file
@@ -57,6 +58,7 @@ class Routes:
             old = file.read_text() if file.exists() else ""
             if not self._wall.exists():
                 self._write_wall()
+                self._load()
             _store(file, wanted)
             try:
                 self._replace(old, wanted)
@@ -118,7 +120,7 @@ class Routes:
 
     def _write_wall(self) -> bool:
         self._folder.mkdir(parents=True, exist_ok=True)
-        text = render(self._settings, name_servers(), self._bridge)
+        text = render(self._settings, name_servers(), self._bridge, _subnet(self._bridge))
         return write_file(self._wall, f'{text}\ninclude "{self._folder}/*.nft"\n')
 
     def _load(self) -> None:
@@ -142,10 +144,21 @@ class Routes:
         return sorted(found) == sorted(wanted) and self._is_routed()
 
     def _listing(self) -> str:
-        return _run("nft", "-t", "list", "table", "inet", table(self._settings)).stdout
+        """Return the rules as the kernel has them, without the elements of sets and maps."""
+        tables = (table(self._settings), builds_table(self._bridge))
+        return "".join(_run("nft", "-t", "list", "table", "inet", t).stdout for t in tables)
 
     def _is_routed(self) -> bool:
         return bool(_run("ip", "-4", "route", "show", self._settings.services).stdout.strip())
+
+
+def _subnet(bridge: str) -> IPv4Network | None:
+    """Return the first IPv4 subnet of an interface, None when there is no such interface."""
+    listed = _run("ip", "-j", "-4", "address", "show", "dev", bridge).stdout
+    addresses = json.loads(listed or "[]")[:1]
+    for info in addresses[0]["addr_info"][:1] if addresses else ():
+        return IPv4Network(f"{info['local']}/{info['prefixlen']}", strict=False)
+    return None
 
 
 def _store(file: Path, text: str) -> None:

@@ -3,15 +3,34 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
+
+import docker
+import docker.types
 
 UPSTREAM = Path(__file__).with_name("upstream.py")
 
 
 def ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=30)
+
+
+@contextmanager
+def engine_network(name: str, subnet: IPv4Network) -> Iterator[None]:
+    """A network of the real engine on a bridge called `name`, with the engine's own rules."""
+    with closing(docker.APIClient()) as engine:
+        pool = docker.types.IPAMPool(subnet=str(subnet), gateway=str(subnet[1]))
+        network = engine.create_network(
+            name,
+            ipam=docker.types.IPAMConfig(pool_configs=[pool]),
+            options={"com.docker.network.bridge.name": name},
+        )
+        try:
+            yield
+        finally:
+            engine.remove_network(network["Id"])
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.proxies.conftest import World
+from tests.proxies.world import World
 
 
 def get(world: World, host: str, path: str = "/", **headers: str) -> tuple[int, dict[str, Any]]:
