@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from paas.errors import BuildFailed
+from paas.errors import BuildFailed, SourceRefused
 from paas.source import Entry, Source
 
 MAX_BYTES = 500 * 1024 * 1024
@@ -103,8 +103,6 @@ class Context:
         yield bytes(batch + bytes(2 * BLOCK))
 
     def _pieces(self) -> Iterator[bytes]:
-        for name, data in self.extra:
-            yield from self._file(name, 0o644, data)
         yield self._header(self.directory, tarfile.DIRTYPE, 0o755)
         known = {""}
         for entry in self.entries:
@@ -113,6 +111,8 @@ class Context:
                     known.add(folder)
                     yield self._header(f"{self.directory}/{folder}", tarfile.DIRTYPE, 0o755)
             yield from self._entry(entry)
+        for name, data in self.extra:  # last: nothing can write over the checked Dockerfile
+            yield from self._file(name, 0o644, data)
 
     def _entry(self, entry: Entry) -> Iterator[bytes]:
         name, data = f"{self.directory}/{entry.path}", self.source.open(entry.path)
@@ -141,9 +141,18 @@ def make_context(
     extra: tuple[tuple[str, bytes], ...],
     time: int,
 ) -> Context:
-    """Choose the files. Raises BuildFailed when they are too many or too large for a build."""
+    """Choose the files. Raises BuildFailed when they are too many or too large for a build.
+
+    Raises SourceRefused for a path that would leave `directory` when the tar is unpacked: git's own
+    trees have none, but this is the last place that looks.
+    """
     rules = Ignore(ignore)
     entries = tuple(entry for entry in source.entries() if not rules.covers(entry.path))
+    files = {entry.path for entry in entries}
+    for path in files:
+        is_below_file = any(folder in files for folder in _parents(path))
+        if is_below_file or not {"", ".", ".."}.isdisjoint(path.split("/")):
+            raise SourceRefused(f"The path {path!r} is hostile", hint="Remove it and push again.")
     size = sum(entry.size for entry in entries)
     if len(entries) > MAX_FILES or size > MAX_BYTES:
         raise BuildFailed(

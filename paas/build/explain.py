@@ -8,7 +8,7 @@ from paas.errors import BuildFailed
 
 _EXIT = re.compile(r"exit code: (\d+)")
 _LINE = re.compile(r"dockerfile parse error (?:on )?line (\d+): (?P<reason>.*)", re.DOTALL)
-_MISSING = re.compile(r"(?:\"/src/(?P<a>[^\"]+)\": not found|lstat \S*?/src/(?P<b>\S+?): no such)")
+_MISSING = re.compile(r"(?:\"/src/(?P<a>[^\"]+)\":? not found|lstat \S*?/src/(?P<b>\S+?): no such)")
 TLS = (
     "A TLS certificate is not trusted. The host's owner should set ca_bundle to the file that"
     " has the company's certificate."

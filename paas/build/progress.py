@@ -75,6 +75,8 @@ class Progress:
         """Say what the stages came to. A stage that was never looked at came from the cache."""
         for step in self._steps.values():
             self._log(step, b"\n" if step.partial else b"")
+        if self.error:
+            return
         for stage in STAGES:
             self._summarise(stage, done=True)
         steps = [step for step in self._steps.values() if step.is_instruction]
@@ -134,7 +136,7 @@ class Progress:
     def _summarise(self, stage: str, *, done: bool) -> None:
         """Say once how a stage went, as soon as all of its steps are completed."""
         steps = [s for s in self._steps.values() if s.stage == stage and s.is_instruction]
-        if stage in self._told or not steps or (self.error and done):
+        if stage in self._told or not steps:
             return
         if not done and not all(step.completed for step in steps):
             return

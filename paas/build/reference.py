@@ -51,6 +51,8 @@ def parse_reference(text: str) -> Reference | None:
     host, path = match["host"], match["path"]
     if host and not ("." in host or ":" in host or host == "localhost"):
         host, path = None, f"{host}/{path}"
+    if path != path.lower():
+        return None
     host = HUB if host in {None, "index.docker.io"} else host
     if host == HUB and "/" not in path:
         path = f"library/{path}"
@@ -85,8 +87,14 @@ def external_image(text: str, instance: str, known: frozenset[str]) -> Reference
 
 
 def _is_private(host: str) -> bool:
+    """Whether a registry's host is, or may well be, inside: literal addresses and short names.
+
+    The C library also takes `127.1` and `0x7f.1` for addresses; no top-level domain begins with a
+    digit. A public name that resolves to an inside address is not noticed here.
+    """
     name = re.sub(r":[0-9]+$", "", host).strip("[]")
     try:
         return not ip_address(name).is_global
     except ValueError:
-        return name == "localhost" or name.endswith((".localhost", ".local", ".internal"))
+        last = name.rpartition(".")[2].lower()
+        return "." not in name or last[:1].isdigit() or last in {"local", "internal", "localhost"}
