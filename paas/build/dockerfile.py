@@ -22,12 +22,14 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import dockerfile as parser  # type: ignore[import-not-found] # compiled, has no stubs
+from typing import TYPE_CHECKING
 
 from paas.build.expand import arguments, expand, platform_arguments
 from paas.build.reference import external_image
 from paas.errors import BuildFailed
+
+if TYPE_CHECKING:
+    import dockerfile as parser  # type: ignore[import-not-found] # compiled, has no stubs
 
 CONTEXT = "src"
 CA_FILE = "ca.crt"
@@ -78,6 +80,10 @@ class Checked:
 
 def check_dockerfile(text: str, rules: Rules) -> Checked:
     """Check and rewrite a Dockerfile. Raises BuildFailed: line, reason and a way out."""
+    # Here and not at the top: it brings Go's runtime, with a thread and 800 MB of address space,
+    # and the supervisor, which imports this module, forks and must stay single-threaded.
+    import dockerfile as parser  # noqa: PLC0415 - see above
+
     try:
         commands = parser.parse_string(text)
     except parser.GoParseError as error:
@@ -112,7 +118,7 @@ class _Rewrite:
         self._stacks: dict[str, None] = {}
         self._lines = [f"# escape={escape}"] if escape != "\\" else []
 
-    def run(self, commands: tuple[parser.Command, ...]) -> Checked:
+    def run(self, commands: "tuple[parser.Command, ...]") -> Checked:
         self._names = [_stage_name(c) for c in commands if c.cmd == "FROM"]
         for command in commands:
             self._where = f"Dockerfile line {command.start_line}"
@@ -129,7 +135,7 @@ class _Rewrite:
         text = "\n".join(self._lines) + "\n"
         return Checked(text, tuple(self._images), tuple(self._stacks))
 
-    def _add(self, command: parser.Command, line: str) -> None:
+    def _add(self, command: "parser.Command", line: str) -> None:
         """Append an instruction, unless an older parser could read it as another one."""
         head = line.split("\n", maxsplit=1)[0] if command.heredocs else line
         if command.heredocs and not self._rules.modern:
@@ -143,7 +149,7 @@ class _Rewrite:
             )
         self._lines.append(line)
 
-    def _rewrite(self, command: parser.Command) -> str:
+    def _rewrite(self, command: "parser.Command") -> str:
         if any(re.search(r"[\s\"'`\\]", flag) for flag in command.flags):
             raise self._refusal("a flag has quotes, escapes or spaces", "Write it without them.")
         if self._stage < 0 and command.cmd not in {"ARG", "FROM"}:
@@ -165,7 +171,7 @@ class _Rewrite:
                 raise self._refusal(f"{name} is not an instruction", "Correct it.")
         return str(command.original)
 
-    def _from(self, command: parser.Command) -> str:
+    def _from(self, command: "parser.Command") -> str:
         words = command.value
         if len(words) not in {1, 3} or (len(words) == 3 and words[1].upper() != "AS"):  # noqa: PLR2004 - FROM x AS y
             raise self._refusal("FROM wants an image, and may have AS name", "Correct it.")
@@ -186,7 +192,7 @@ class _Rewrite:
         if key != "--platform" or (wanted != own and not wanted.startswith(f"{own}/")):
             raise self._refusal(f"{flag} is not supported", f"This host builds for {own} only.")
 
-    def _copy(self, command: parser.Command) -> str:
+    def _copy(self, command: "parser.Command") -> str:
         flags = [f for f in command.flags if self._rules.modern or not f.startswith("--link")]
         origins = [f for f in flags if f.startswith("--from=")]
         *sources, target = command.value or ("",)
@@ -212,7 +218,7 @@ class _Rewrite:
             )
         return f"./{_in_context(source)}"
 
-    def _run(self, command: parser.Command) -> str:
+    def _run(self, command: "parser.Command") -> str:
         flags = [self._run_flag(flag) for flag in command.flags]
         lines = []
         if self._rules.ca:
@@ -278,7 +284,7 @@ class _Rewrite:
         return BuildFailed(f"{self._where}: {reason}", hint=hint)
 
 
-def _stage_name(command: parser.Command) -> str:
+def _stage_name(command: "parser.Command") -> str:
     """Return the lower-case name of a stage, "" when it has none; BuildKit refuses bad ones."""
     name = command.value[2].lower() if len(command.value) > 2 else ""  # noqa: PLR2004 - FROM x AS y
     if name and (not _STAGE.fullmatch(name) or name in {"scratch", "context"}):
