@@ -41,6 +41,13 @@ FORGIVEN = [
 ]
 
 
+class Incomplete(SourceRefused):
+    """An object is named that is neither in the pack nor in the repository."""
+
+    def __init__(self, identity: str) -> None:
+        super().__init__(f"The push lacks an object: {identity} is missing")
+
+
 class Indexer(Protocol):
     """Takes a pack into a quarantine, in two steps, so that progress can be told in between."""
 
@@ -97,7 +104,7 @@ class GitIndexer:
         except subprocess.TimeoutExpired as error:
             raise SourceRefused("The pack took too long to unpack") from error
         if status:
-            raise SourceRefused(self._explain(status))
+            raise self._explain(status)
 
     def close(self) -> None:
         if self._process.poll() is None:
@@ -114,15 +121,16 @@ class GitIndexer:
         with suppress(BrokenPipeError):  # its exit status tells why it read no more
             self._input.close()
 
-    def _explain(self, status: int) -> str:
+    def _explain(self, status: int) -> SourceRefused:
         """Say why index-pack stopped: its first error, or else how it died."""
         lines = self._errors.read_text(errors="replace").splitlines()
         told = [line.partition(": ")[2] for line in lines if line.startswith(("error:", "fatal:"))]
         if status == -signal.SIGXCPU:
-            return "The pack took too long to unpack"
+            return SourceRefused("The pack took too long to unpack")
         if any("did not receive expected object" in line for line in told):
-            return f"The push lacks an object: {told[-1].rpartition(' ')[2]} is missing"
-        return f"The pack was refused: {told[0] if told else f'git index-pack ended with {status}'}"
+            return Incomplete(told[-1].rpartition(" ")[2])
+        why = told[0] if told else f"git index-pack ended with {status}"
+        return SourceRefused(f"The pack was refused: {why}")
 
 
 def _environment(quarantine: Quarantine) -> dict[str, str]:
@@ -147,7 +155,10 @@ def _confine(process: int, limits: Limits) -> None:
         (resource.RLIMIT_FSIZE, 2 * limits.pack + limits.inflated),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.prlimit(process, kind, (value, value))
+        # The request's own limits stand above: only root with CAP_SYS_RESOURCE may raise those.
+        most = resource.prlimit(process, kind)[1]
+        bound = value if most == resource.RLIM_INFINITY else min(value, most)
+        resource.prlimit(process, kind, (bound, bound))
 
 
 class DulwichIndexer:
@@ -193,7 +204,7 @@ def _check_links(quarantine: Quarantine, pack: Pack) -> None:
     for identity, kind in wanted.items():
         here = kinds.get(identity)
         if here is None and not store.has(identity.hex()):
-            raise SourceRefused(f"The push lacks an object: {identity.hex()} is missing")
+            raise Incomplete(identity.hex())
         if here not in {None, kind}:
             raise SourceRefused(f"The object {identity.hex()} is of another type than it should be")
 

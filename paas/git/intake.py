@@ -9,7 +9,7 @@ from dulwich.objects import RawObjectID
 
 from paas.errors import DiskFull, PaasError, SourceRefused
 from paas.git.base import Push, PushHandler, PushOptions
-from paas.git.index import Indexer, choose_indexer
+from paas.git.index import Incomplete, Indexer, choose_indexer
 from paas.git.inspect import Inspected, inspect_commit
 from paas.git.limits import MB, Limits
 from paas.git.names import ref_fault
@@ -18,7 +18,16 @@ from paas.git.quarantine import Quarantine
 from paas.git.receive import Answer, Command
 from paas.git.scan import TAG, PackStream
 from paas.git.snapshot import GitSource
-from paas.git.store import exclusive, is_ancestor, read_ref, remove_ref, set_head, write_ref
+from paas.git.store import (
+    ask_again,
+    exclusive,
+    is_ancestor,
+    read_ref,
+    remove_ref,
+    set_head,
+    stop_asking,
+    write_ref,
+)
 from paas.git.wire import Progress
 from paas.reporter import Reporter, clean
 
@@ -95,6 +104,9 @@ class Intake:
                     self._finish_pack(quarantine, stream, indexer)
         except PaasError as error:
             answer.unpack = one_line(error.message)
+            if isinstance(error, Incomplete) and quarantine.store.shallow:
+                ask_again(self._repository, (c.new for c in answer.commands if c.new))
+                error.hint = "A shallow push left it out. Push the same once more: all is sent then"
             raise
 
     @contextmanager
@@ -165,6 +177,7 @@ class Intake:
             self._store(rest, answer, quarantine)
             if not answer.good:  # the lock's owner shall know that nothing came of it
                 raise SourceRefused("; ".join(sorted(set(answer.refs.values()))))
+            stop_asking(self._repository)
             if all(command.new for command in rest) and rest:
                 self._tell_stored(rest, branch, deployed=len(rest) < len(answer.good))
 

@@ -5,7 +5,7 @@ and hostile trees: what it is asked to do stands in intake.py.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dulwich.errors import GitProtocolError
 from dulwich.objects import ObjectID, valid_hexsha
@@ -70,9 +70,13 @@ class Answer:
 class Conversation(ReceivePackHandler):
     """Advertises refs, reads commands and options, reports."""
 
-    def __init__(self, repository: Bare, line: Line, limits: Limits) -> None:
+    def __init__(
+        self, repository: Bare, line: Line, limits: Limits, again: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(One(repository), ["/"], line)
         self._limits = limits
+        self._again = again
+        self._values: dict[Ref, ObjectID] = {}
 
     def capabilities(self) -> list[bytes]:
         """Say what a client may ask for; `atomic` is not among it."""
@@ -93,8 +97,9 @@ class Conversation(ReceivePackHandler):
         return self.has_capability(CAPABILITY_SIDE_BAND_64K)
 
     def advertise(self) -> None:
-        """Send the refs and what we can do."""
-        refs = sorted((ref, at) for ref, at in self.repo.get_refs().items() if ref != b"HEAD")
+        """Send the refs and what we can do; no refs to get a history sent once more."""
+        self._values = {ref: at for ref, at in self.repo.get_refs().items() if ref != b"HEAD"}
+        refs = [] if self._again else sorted(self._values.items())
         first, *rest = refs or [(Ref(CAPABILITIES_REF), ZERO_SHA)]
         self.proto.write_pkt_line(format_ref_line(*first, self.capabilities()))
         for ref in rest:
@@ -116,10 +121,17 @@ class Conversation(ReceivePackHandler):
                 text, capabilities = extract_capabilities(packet.rstrip(b"\n"))
                 if not commands:
                     self.set_client_capabilities(capabilities)
-                commands.append(_parse_command(text))
+                commands.append(self._restore(_parse_command(text)))
             if max(len(commands), len(shallow)) > self._limits.commands:
                 raise GitProtocolError(f"more than {self._limits.commands} refs in one push")
         return tuple(commands), frozenset(shallow)
+
+    def _restore(self, command: Command) -> Command:
+        """Put in the value that the client would have named if it had seen it."""
+        hidden = self._values.get(Ref(command.ref))
+        if command.new in self._again and not command.old and hidden:
+            return replace(command, old=hidden.decode())
+        return command
 
     def read_options(self) -> tuple[str, ...]:
         """Return what `git push -o` said."""

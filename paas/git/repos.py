@@ -23,6 +23,7 @@ from paas.git.store import (
     DEPLOYS,
     Bare,
     Store,
+    asked_again,
     ensure_repository,
     exclusive,
     read_shallow,
@@ -76,7 +77,7 @@ class DulwichRepos:
     def _converse(self, app: App, line: Line, outlet: Outlet, handler: PushHandler) -> int:
         path = self._path(app)
         with closing(Bare(path)) as repository:
-            conversation = Conversation(repository, line, self._limits)
+            conversation = Conversation(repository, line, self._limits, asked_again(path))
             conversation.advertise()
             commands, shallow = conversation.read_commands()
             if not commands:

@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from paas.git.names import BRANCHES
 
 HIDDEN = b"refs/paas/"
 DEPLOYS = b"refs/paas/deploys/"
+AGAIN_SECONDS = 3600
 
 
 class Store(DiskObjectStore):
@@ -134,6 +136,29 @@ def write_shallow(path: Path, commits: Iterable[bytes]) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path / "shallow")
+
+
+def ask_again(path: Path, commits: Iterable[str]) -> None:
+    """Note that these commits were pushed without history that a shallow push left out before.
+
+    A client leaves out what the values of our refs stand for, and cannot know that we lack it. So
+    it is shown no refs at its next try.
+    """
+    (path / "again").write_text("\n".join(commits))
+
+
+def stop_asking(path: Path) -> None:
+    """Forget what ask_again() noted: a push was taken."""
+    (path / "again").unlink(missing_ok=True)
+
+
+def asked_again(path: Path) -> frozenset[str]:
+    """Return the commits that ask_again() noted within the last hour."""
+    note = path / "again"
+    with suppress(FileNotFoundError):
+        if time.time() - note.stat().st_mtime < AGAIN_SECONDS:
+            return frozenset(note.read_text().split())
+    return frozenset()
 
 
 def sync_directory(path: Path) -> None:
