@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paas.platform import Platform
+from paas.reconcile import Reconciler
 from paas.settings import Settings
 
 RETIRE, RECONCILE = 1.0, 60.0  # seconds between two looks
@@ -38,8 +39,6 @@ class Stopped(BaseException):
 
 def main(platform: Platform, lifeline: int) -> None:
     """Keep one instance whole until the supervisor is gone, or until SIGTERM."""
-    from paas.reconcile import Reconciler  # noqa: PLC0415 - only an entry point needs every adapter
-
     reconciler = Reconciler(platform)
     tasks = (
         Task("retire", RETIRE, lambda _: reconciler.retire(), wakes=True),

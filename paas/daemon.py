@@ -28,6 +28,7 @@ from paas.doors.request import Request
 from paas.errors import UsageError
 from paas.pidfile import hold_pid_file
 from paas.settings import Settings
+from paas.wiring import build_platform
 
 CHILDREN = 200  # requests at work at the same time
 BACKLOG = 128
@@ -53,7 +54,11 @@ class Helper:
     def start(self) -> None:
         """Fork it."""
         self.started = time.monotonic()
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            self.died()  # no room for a process: tried again later
+            return
         if self.pid == 0:
             run_in_fork(self.run)
 
@@ -80,6 +85,7 @@ class Supervisor:
     helpers: list[Helper] = field(default_factory=list)
     children: set[int] = field(default_factory=set)
     stopping: bool = False
+    most_children: int = CHILDREN
 
     def serve(self) -> None:
         """Run until SIGTERM. Raises Conflict when a daemon of this instance runs already."""
@@ -122,12 +128,14 @@ class Supervisor:
                 self._reap()
 
     def _accept(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        try:
             connection, _ = self._listener.accept()
-            with connection:
-                if len(self.children) >= CHILDREN:
-                    refuse(connection, f"{CHILDREN} commands are at work already; try again")
-                    return
+        except OSError:  # it went away while it waited
+            return
+        with connection:
+            if len(self.children) >= self.most_children:
+                refuse(connection, f"{self.most_children} commands are at work already; try again")
+            else:
                 self._fork_for(connection)
 
     def _fork_for(self, connection: socket.socket) -> None:
@@ -221,8 +229,6 @@ class Supervisor:
 def main(settings: Settings) -> None:
     """Serve one instance until SIGTERM. Raises PaasError when it cannot start."""
     open_log(settings.logs / "paas.log")
-    from paas.wiring import build_platform  # noqa: PLC0415 - only an entry point needs every adapter
-
     dispatch.load_commands()
     platform = build_platform(settings)
 
@@ -237,8 +243,6 @@ def main(settings: Settings) -> None:
 
 def run_here(settings: Settings, argv: tuple[str, ...]) -> int:
     """Run one command in this process, for one that must work when the daemon does not."""
-    from paas.wiring import build_platform  # noqa: PLC0415 - only an entry point needs every adapter
-
     dispatch.load_commands()
     request = Request("local", argv, tty=sys.stdout.isatty())
     return dispatch.handle(build_platform(settings), request, os.geteuid(), Control())

@@ -145,13 +145,6 @@ def call(command: Command, args: tuple[str, ...], context: Context) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
-        raise UsageError(error.format_message(), hint=_usage_hint(command, error)) from error
-
-
-def _usage_hint(command: Command, error: click.ClickException) -> str:
-    hint = f"{command.topic}:help shows how it is typed"
-    if isinstance(error, click.NoSuchOption):
-        options = [flag for param in command.click.params for flag in param.opts]
-        alike = nearest(error.option_name, options)
-        return f"Did you mean {alike}? {hint}" if alike else hint
-    return hint
+        raise UsageError(
+            error.format_message(), hint=f"{command.topic}:help shows how it is typed"
+        ) from error

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from inspect import cleandoc
 
 from paas.commands.declare import Access, Command
 from paas.errors import PaasError
@@ -59,9 +60,12 @@ def _verb_help(command: Command) -> str:
     return "\n".join(
         [
             f"-----> {usage}",
-            *(f"       {line}".rstrip() for line in (command.click.help or "").splitlines()),
+            *(
+                f"       {line}".rstrip()
+                for line in cleandoc(command.click.help or "").splitlines()
+            ),
             *(f"       {line}" for line in access),
-            *(f"       {flag:20}  {text}" for flag, text in options if flag != "--help"),
+            *(f"       {flag:20}  {text}" for flag, text in options if text and flag != "--help"),
             *(f"       $ {example}" for example in command.examples),
         ]
     )

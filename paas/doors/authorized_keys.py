@@ -1,6 +1,7 @@
 """The keys that may come in: the fingerprints of the daemon's authorized_keys file."""
 
 import base64
+import contextlib
 import functools
 import hashlib
 from pathlib import Path
@@ -33,10 +34,10 @@ def authorized(path: Path) -> frozenset[str]:
 @functools.lru_cache(maxsize=1)
 def _read_keys(path: Path, _version: tuple[int, int, int]) -> frozenset[str]:
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    blobs = {
-        words[place + 1]
-        for words in map(str.split, lines)
-        for place, word in enumerate(words[:-1])
-        if word in TYPES and not words[0].startswith("#")
-    }
-    return frozenset(fingerprint(base64.b64decode(blob)) for blob in blobs)
+    prints = set()
+    for words in map(str.split, lines):
+        for place, word in enumerate(words[:-1]):
+            if word in TYPES and not words[0].startswith("#"):
+                with contextlib.suppress(ValueError):  # a broken line lets nobody in
+                    prints.add(fingerprint(base64.b64decode(words[place + 1], validate=True)))
+    return frozenset(prints)

@@ -52,9 +52,15 @@ def _size() -> tuple[int, int]:
 
 
 def _forward_signals(connection: socket.socket) -> None:
+    sent = set()
+
     def forward(signum: int, _frame: object) -> None:
+        if signum in sent:  # the command did not end at the first: leave it behind
+            sys.exit(128 + signum)
         name = signal.Signals(signum).name.removeprefix("SIG")
         message: wire.Message = {"size": _size()} if name == "WINCH" else {"signal": name}
+        if name != "WINCH":
+            sent.add(signum)
         with contextlib.suppress(OSError):
             wire.send(connection, message)
 

@@ -5,6 +5,7 @@ that ends with the daemon. Forks one process per connection, so that one client'
 slow handshake is nobody else's. It has no database, no engine, and no secret but its host key.
 """
 
+import contextlib
 import functools
 import logging
 import os
@@ -267,7 +268,8 @@ def watch(transport: Transport, server: Server, door: Door, authenticated: int) 
         if not identity and now - started > door.limits.unauthenticated:
             return
         if identity and not told:
-            os.write(authenticated, os.getpid().to_bytes(4, "big"))
+            with contextlib.suppress(OSError):  # the first process was replaced; we go on
+                os.write(authenticated, os.getpid().to_bytes(4, "big"))
             told = True
         if identity and identity not in authorized(door.authorized_keys):
             log.info("the key %s was removed: its connection ends", identity)
@@ -276,7 +278,7 @@ def watch(transport: Transport, server: Server, door: Door, authenticated: int) 
             return
 
 
-def main(argv: list[str]) -> None:
+def main(argv: list[str], limits: Limits | None = None) -> None:
     """Run the door: daemon's socket, door directory, listening descriptor, lifeline descriptor."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s"
@@ -284,7 +286,7 @@ def main(argv: list[str]) -> None:
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # scanners would fill the log
     daemon, directory, listener, lifeline = argv
     host_key = paramiko.Ed25519Key.from_private_key_file(str(Path(directory) / HOST_KEY))
-    door = Door(daemon, Path(directory) / "authorized_keys", host_key, Limits())
+    door = Door(daemon, Path(directory) / "authorized_keys", host_key, limits or Limits())
     with socket.socket(fileno=int(listener)) as listening:
         serve = functools.partial(serve_connection, door)
         Doorkeeper(door.limits, serve).serve(listening, int(lifeline))

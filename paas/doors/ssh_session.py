@@ -70,7 +70,7 @@ class Session:
     def resize(self, rows: int, columns: int) -> None:
         """Pass a new window size on."""
         if self.pty and self.control:
-            if self.master >= 0:
+            with contextlib.suppress(OSError):  # the command ends at this moment
                 set_size(self.master, rows, columns)
             self._tell({"size": [rows, columns]})
 

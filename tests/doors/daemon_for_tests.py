@@ -1,6 +1,7 @@
 """A whole daemon with the real supervisor, doors and dispatch, and a few commands for tests.
 
-Run as a program: `daemon_for_tests.py [JSON of fingerprints {fingerprint: name}]`, settings from PAAS_*.
+Run as a program: `daemon_for_tests.py {fingerprint: name} {limit: value}`, both JSON; the settings
+come from PAAS_* variables.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 import click
@@ -87,10 +89,10 @@ def resize(context: Context) -> None:
 @click.option("--outlive", is_flag=True)
 def wait(context: Context, file: str, outlive: bool) -> None:
     """Wait until interrupted, and write down how it ended; with --outlive only for the hang-up."""
-    click.echo(f"pid {os.getpid()}")
     if outlive:
         context.control.outlive_client()
     try:
+        click.echo(f"pid {os.getpid()}")
         if context.control.hung_up.wait(20):
             time.sleep(0.2)
     except KeyboardInterrupt as interrupt:
@@ -100,9 +102,9 @@ def wait(context: Context, file: str, outlive: bool) -> None:
 
 
 def note(file: str, text: str) -> None:
-    with open(f"{file}.new", "w", encoding="utf-8") as target:
-        target.write(text)
-    os.replace(f"{file}.new", file)
+    new = Path(f"{file}.new")
+    new.write_text(text)
+    new.replace(file)
 
 
 @command("test:limits", access=Access.DEPLOYER)
@@ -142,7 +144,7 @@ def tick(platform: Platform) -> None:
 
 def main() -> None:
     settings = load()
-    names = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    names, limits = json.loads(sys.argv[1]), json.loads(sys.argv[2])
     platform = cast("Platform", SmallPlatform(settings, KeyStore(KnownKeys(names))))
     daemon.open_log(settings.logs / "paas.log")
 
@@ -153,7 +155,7 @@ def main() -> None:
         tasks = (background.Task("tick", 3600.0, tick, wakes=True),)
         background.run_tasks(platform, tasks, lifeline)
 
-    daemon.Supervisor(settings, handle, run_background).serve()
+    daemon.Supervisor(settings, handle, run_background, **limits).serve()
 
 
 if __name__ == "__main__":
