@@ -113,7 +113,7 @@ class Conversation(ReceivePackHandler):
         """
         commands: list[Command] = []
         shallow: set[bytes] = set()
-        while packet := self.proto.read_pkt_line():
+        while (packet := self.proto.read_pkt_line()) is not None:
             words = packet.rstrip(b"\n").split(b" ", 1)
             if words[0] == b"shallow" and not commands:
                 shallow.add(_valid(words[-1]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -84,6 +85,19 @@ class Host:
     def clone(self, where: Path, *words: str) -> Path:
         run_git(where.parent, "clone", "-q", *words, URL, str(where), ssh=self.ssh)
         return where
+
+    def talk(self, data: bytes, service: str = "git-receive-pack") -> tuple[int, bytes]:
+        """Send bytes without any git; return the exit status and all that came back."""
+        done = subprocess.run(
+            [*shlex.split(self.ssh), "paas", f"{service} '/shop'"],
+            input=data,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout
 
     def sweep(self) -> None:
         DulwichRepos(Settings(root=self.root)).sweep()

@@ -102,7 +102,9 @@ def main() -> int:
             return repos.upload(APP, sys.stdin.buffer, sys.stdout.buffer)
         return repos.receive(APP, sys.stdin.buffer, sys.stdout.buffer, handler)
     finally:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        # Not ru_maxrss: that is at least what the forking parent had.
+        status = Path("/proc/self/status").read_text()
+        peak = int(status.partition("VmHWM:")[2].split()[0])
         child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         handler.note(call="end", peak_kb=peak, child_kb=child)
 
