@@ -6,12 +6,12 @@ finished, by the same finish() that recovery calls.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from paas import disk, fleet, routing
 from paas.attempt import Attempt
 from paas.build.base import BuildPlan
-from paas.errors import Cancelled, HookRefused, PaasError
+from paas.errors import Cancelled, HookRefused, PaasError, Unavailable
 from paas.git.base import PushOptions
 from paas.model import DEFAULT_PORT, App, Candidate, Deploy, DeployState, Image, Release
 from paas.platform import Platform
@@ -189,7 +189,8 @@ def _give_up(attempt: Attempt, error: PaasError) -> None:
         DeployState.DONE,
     }:
         return  # past the commit point: recovery finishes it
-    undo(platform, app, attempt.deploy, error.message, cancelled=isinstance(error, Cancelled))
+    with suppress(Unavailable):  # what is left stays recorded; the reconciler undoes it
+        undo(platform, app, attempt.deploy, error.message, cancelled=isinstance(error, Cancelled))
     reporter.failure(error)
     reporter.milestone(f"Not deployed. {still_live(platform, app)}")
     try:
