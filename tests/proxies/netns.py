@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import IO
 
 import docker
 import docker.types
@@ -88,9 +89,34 @@ class Namespace:
             argv, check=True, capture_output=True, text=True, timeout=timeout + 20
         ).stdout.strip()
 
-    def cut(self) -> None:
-        """Take the network away: nothing that is sent there is ever answered."""
-        ip("link", "del", f"v{self.name}")
+    @contextmanager
+    def datagrams(self, port: int) -> Iterator[IO[str]]:
+        """Listen for datagrams; each gives a line with the address it came from."""
+        script = (
+            "import socket, sys\n"
+            "s = socket.socket(type=socket.SOCK_DGRAM)\n"
+            "s.bind(('', int(sys.argv[1])))\n"
+            "print('ready', flush=True)\n"
+            "while True: print(s.recvfrom(99)[1][0], flush=True)"
+        )
+        argv = self.command(sys.executable, "-c", script, str(port))
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as listener:
+            assert listener.stdout is not None
+            listener.stdout.readline()
+            try:
+                yield listener.stdout
+            finally:
+                listener.kill()
+
+    def send_datagram(self, source: str, address: str, port: int) -> None:
+        script = (
+            "import socket, sys\n"
+            "s = socket.socket(type=socket.SOCK_DGRAM)\n"
+            "s.bind((sys.argv[1], 0))\n"
+            "s.sendto(b'x', (sys.argv[2], int(sys.argv[3])))"
+        )
+        argv = self.command(sys.executable, "-c", script, source, address, str(port))
+        subprocess.run(argv, check=True, timeout=20)
 
     def close(self) -> None:
         for server in self._servers:
