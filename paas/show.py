@@ -1,13 +1,15 @@
 """What a user reads when no command runs: errors, and help made from the registry."""
 
+import contextlib
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from inspect import cleandoc
 
 from paas.commands.declare import Access, Command
 from paas.errors import PaasError
-from paas.reporter import PROBLEM, clean
+from paas.reporter import DETAIL, PROBLEM, WIDTH, clean
 
 
 def show_error(error: PaasError) -> None:
@@ -15,7 +17,8 @@ def show_error(error: PaasError) -> None:
     if not error.shown:
         details = [f"| {line}" for line in error.details]
         lines = [*error.message.splitlines(), *details, *error.hint.splitlines()]
-        sys.stderr.write("".join(f"{PROBLEM}{clean(line)}\n" for line in lines))
+        with contextlib.suppress(OSError):  # nobody is there to read it
+            sys.stderr.write("".join(f"{PROBLEM}{clean(line)}\n" for line in lines))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -60,12 +63,14 @@ def _verb_help(command: Command) -> str:
     return "\n".join(
         [
             f"-----> {usage}",
-            *(
-                f"       {line}".rstrip()
-                for line in cleandoc(command.click.help or "").splitlines()
-            ),
+            *(f"{DETAIL}{line}".rstrip() for line in _wrap(command.click.help or "")),
             *(f"       {line}" for line in access),
             *(f"       {flag:20}  {text}" for flag, text in options if text and flag != "--help"),
             *(f"       $ {example}" for example in command.examples),
         ]
     )
+
+
+def _wrap(text: str) -> list[str]:
+    lines = cleandoc(text).splitlines()
+    return [part for line in lines for part in textwrap.wrap(line, WIDTH - len(DETAIL)) or [""]]

@@ -1,7 +1,7 @@
 """ps:*: the processes of an app."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import click
 
@@ -76,7 +76,7 @@ def ps_start(context: Context, app: str) -> None:
     click.echo(f"{DETAIL}{app} runs")
 
 
-def _summarise(app: App, processes: Iterable[Process]) -> dict[str, object]:
+def _summarise(app: App, processes: Sequence[Process]) -> dict[str, object]:
     current = [process for process in processes if process.role == "current"]
     up = [is_running(process) for process in current]
     running = "true" if up and all(up) else "mixed" if any(up) else "false"
@@ -85,11 +85,11 @@ def _summarise(app: App, processes: Iterable[Process]) -> dict[str, object]:
     return dict(zip(KEYS, values, strict=True))
 
 
-def _show(app: App, summary: dict[str, object], processes: Iterable[Process]) -> None:
+def _show(app: App, summary: dict[str, object], processes: Sequence[Process]) -> None:
     heading(f"{app.name} ps information")
-    lines = {process: _one_line(process) for process in processes}
-    show_values({**summary, **{f"Status {p.name}": line for p, line in lines.items()}})
-    for process in lines:
+    lines = [(f"Status {process.name}", _one_line(process)) for process in processes]
+    show_values([*summary.items(), *lines])
+    for process in processes:
         for hint in process.hints:
             click.echo(f"{PROBLEM}{process.name}: {clean(hint)}", err=True)
 

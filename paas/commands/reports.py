@@ -93,7 +93,7 @@ def show_reports(
             click.echo(_text(values[only]))
         else:
             heading(f"{app} {topic} information")
-            show_values(values)
+            show_values(values.items())
 
 
 def show_report(
@@ -106,12 +106,12 @@ def show_report(
         show_reports(topic, {app: values}, style, only)
 
 
-def show_values(values: Mapping[str, object]) -> None:
-    """Print `Key: value` lines with the values aligned."""
-    labels = {key: f"{key.replace('-', ' ').capitalize()}:" for key in values}
-    width = max(map(len, labels.values()), default=0)
-    for key, value in values.items():
-        click.echo(f"{DETAIL}{labels[key]:{width}}  {_text(value)}".rstrip())
+def show_values(values: Iterable[tuple[str, object]]) -> None:
+    """Print `Key: value` lines with the values aligned; a key may come more than once."""
+    lines = [(f"{key.replace('-', ' ').capitalize()}:", _text(value)) for key, value in values]
+    width = max((len(label) for label, _ in lines), default=0)
+    for label, text in lines:
+        click.echo(f"{DETAIL}{label:{width}}  {text}".rstrip())
 
 
 def date(seconds: float) -> str:

@@ -3,7 +3,7 @@
 import click
 
 from paas.commands.declare import Access, Context, command
-from paas.commands.reports import JSON, heading, report, show_json, show_report, show_values
+from paas.commands.reports import report, show_report, show_reports
 from paas.model import SecurityOptions
 from paas.options import KEYS, change_option, loosened, show_size
 from paas.platform import Platform
@@ -29,12 +29,7 @@ def security_report(context: Context, app: str | None, style: str, only: str | N
         each.name: _describe(platform, platform.store.security.get(each.id))
         for each in platform.store.apps.list()
     }
-    if style == JSON:
-        show_json(every)
-        return
-    for name, values in every.items():
-        heading(f"{name} security information")
-        show_values({only: values[only]} if only else values)
+    show_reports("security", every, style, only)
 
 
 @command(

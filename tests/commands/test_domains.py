@@ -1,0 +1,65 @@
+import json
+
+from paas.model import App
+from tests.commands.conftest import Person
+
+DEFAULT = "shop.paas.localhost"
+
+
+def test_an_added_domain_is_served_at_once(paas: Person, shop: App) -> None:
+    typed = paas("domains:add", "shop", "www.Example.org", "example.org")
+    assert typed.status == 0
+    assert "http://www.example.org" in typed.out
+    assert paas.proxy.sites["shop"].domains == (DEFAULT, "www.example.org", "example.org")
+
+
+def test_set_replaces_and_remove_removes(paas: Person, shop: App) -> None:
+    paas("domains:add", "shop", "a.example.org", "b.example.org")
+    assert paas("domains:set", "shop", "c.example.org", "b.example.org").status == 0
+    assert paas("domains:report", "shop", "--domains-app-vhosts").out == (
+        "c.example.org b.example.org\n"
+    )
+    assert paas("domains:remove", "shop", "c.example.org").status == 0
+    assert paas.proxy.sites["shop"].domains == (DEFAULT, "b.example.org")
+
+
+def test_domains_that_nginx_refuses_are_not_kept(paas: Person, shop: App) -> None:
+    paas("domains:add", "shop", "z.example.org", "a.example.org")
+    paas.proxy.refuses = {"bad.example.org"}
+    typed = paas("domains:set", "shop", "bad.example.org")
+    assert typed.status == 75
+    assert paas.store.domains.list(shop.id) == ("z.example.org", "a.example.org")
+    assert "bad.example.org" not in paas.proxy.sites["shop"].domains
+
+
+def test_a_domain_of_another_app_is_refused(paas: Person, shop: App) -> None:
+    paas("apps:create", "other")
+    paas("domains:add", "shop", "example.org")
+    assert paas("domains:add", "other", "example.org").status == 1
+    assert paas("domains:add", "other", DEFAULT).status == 1
+    assert paas("domains:remove", "other", "example.org").status == 20
+
+
+def test_before_the_first_push_nothing_is_published(paas: Person) -> None:
+    paas("apps:create", "new")
+    assert paas("domains:add", "new", "example.org").status == 0
+    assert paas.proxy.sites == {}
+    assert paas.push("new").version == 1
+    assert "example.org" in paas.proxy.sites["new"].domains
+
+
+def test_while_somebody_deploys_domains_are_left_alone(paas: Person, shop: App) -> None:
+    with paas.platform.locks.app(shop.id, "ben", "push"):
+        typed = paas("domains:add", "shop", "example.org")
+    assert typed.status == 1
+    assert "push by ben" in typed.err
+    assert paas.store.domains.list(shop.id) == ()
+
+
+def test_the_report_has_the_default_and_the_added_ones(paas: Person, shop: App) -> None:
+    paas("domains:add", "shop", "example.org")
+    values = json.loads(paas("domains:report", "shop", "--format", "json").out)
+    assert values["default-vhost"] == DEFAULT
+    assert values["app-vhosts"] == ["example.org"]
+    assert values["urls"] == [f"http://{DEFAULT}", "http://example.org"]
+    assert json.loads(paas("domains:report", "--format", "json").out) == {"shop": values}

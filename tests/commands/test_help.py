@@ -1,0 +1,33 @@
+import pytest
+
+from tests.commands.conftest import Person
+
+
+def test_a_topic_alone_and_its_help_are_the_same(paas: Person) -> None:
+    texts = [paas(*argv) for argv in (("apps",), ("apps:help",), ("help", "apps"))]
+    assert {typed.status for typed in texts} == {0}
+    assert len({typed.out for typed in texts}) == 1
+    assert "apps:create" in texts[0].out
+
+
+def test_help_lists_every_topic(paas: Person) -> None:
+    out = paas("help").out
+    assert all(topic in out for topic in ("apps", "config", "domains", "ps", "ssh-keys"))
+    assert paas.over_ssh("help").status == 0
+
+
+def test_an_unknown_topic_names_the_nearest(paas: Person) -> None:
+    typed = paas("help", "domain")
+    assert (typed.status, typed.out) == (1, "")
+    assert "Did you mean domains?" in typed.err
+
+
+def test_version_has_dokku_s_form(paas: Person) -> None:
+    assert paas("version").out.startswith("paas version ")
+
+
+@pytest.mark.parametrize("verb", ["apps:creat", "nonsense", "; reboot"])
+def test_an_unknown_verb_is_not_a_command(paas: Person, verb: str) -> None:
+    typed = paas(verb)
+    assert typed.status == 1
+    assert "is not a paas command" in typed.err

@@ -1,0 +1,131 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from paas.model import App
+from tests.commands.conftest import Person
+from tests.fakes.scheduler import Program
+
+
+def report(paas: Person) -> dict[str, Any]:
+    typed = paas("ps:report", "shop", "--format", "json")
+    assert typed.status == 0, typed.err
+    return dict(json.loads(typed.out))
+
+
+def only_container(paas: Person) -> str:
+    (container,) = paas.scheduler.running
+    return container
+
+
+def test_a_running_process_is_shown_with_its_release(paas: Person, shop: App) -> None:
+    values = report(paas)
+    assert (values["running"], values["processes"], values["release"]) == ("true", 1, "v1")
+    (web,) = values["status"]
+    assert (web["name"], web["status"], web["release"]) == ("web.1", "running", "v1")
+    assert (web["restarts"], web["exit_code"], web["hints"]) == (0, None, [])
+    assert "Status web.1:  running, v1, up 0 s, 0 restarts" in paas("ps:report", "shop").out
+    assert paas("ps:report", "shop", "--ps-running").out == "true\n"
+
+
+def test_before_the_first_push_nothing_is_deployed(paas: Person) -> None:
+    paas("apps:create", "shop")
+    values = report(paas)
+    assert (values["deployed"], values["running"], values["status"]) == (False, "false", [])
+
+
+def test_a_dead_process_is_shown_with_its_last_exit(paas: Person, shop: App) -> None:
+    container = only_container(paas)
+    paas.scheduler.running[container].kept = False
+    paas.scheduler.crash(container, 3)
+    out = paas("ps:report", "shop").out
+    assert "Running:       false" in out
+    assert "exited, v1, 0 restarts, last exit 3" in out
+
+
+def test_a_process_that_somebody_removed_is_missing(paas: Person, shop: App) -> None:
+    paas.scheduler.remove_by_hand(only_container(paas))
+    assert "Status web.1:  missing, v1" in paas("ps:report", "shop").out
+
+
+def test_a_restarted_process_counts(paas: Person, shop: App) -> None:
+    paas.scheduler.crash(only_container(paas))
+    assert "1 restart" in paas("ps:report", "shop").out
+
+
+def test_a_wall_that_was_met_is_shown_with_what_opens_it(paas: Person, shop: App) -> None:
+    text = "OSError: [Errno 30] Read-only file system: '/app/data/x'"
+    paas.scheduler.say(only_container(paas), text, is_stderr=True)
+    typed = paas("ps:report", "shop")
+    assert " !     web.1: " in typed.err
+    assert "security:set shop tmpfs /app/data=16m" in typed.err
+    assert "security:set shop" in str(report(paas)["status"])
+
+
+def test_a_process_out_of_memory_is_told_the_way_out(paas: Person, shop: App) -> None:
+    container = paas.scheduler.running[only_container(paas)]
+    container.seen = replace(container.seen, oom_killed=True)
+    assert "security:set shop memory 1024m" in paas("ps:report", "shop").err
+
+
+def test_old_and_new_processes_are_both_shown(paas: Person, shop: App) -> None:
+    assert paas("ps:restart", "shop").status == 0
+    out = paas("ps:report", "shop").out
+    assert "Processes:     1" in out
+    assert out.index("Status web.1:  running") < out.index("Status web.1:  draining")
+
+
+def test_restart_moves_to_new_processes_of_the_same_release(paas: Person, shop: App) -> None:
+    (old,) = paas.proxy.routes["shop"]
+    assert paas("ps:restart", "shop").status == 0
+    (new,) = paas.proxy.routes["shop"]
+    assert new.address != old.address
+    assert paas.store.apps.get("shop").version == 1
+
+
+def test_stop_and_start(paas: Person, shop: App) -> None:
+    stopped = paas("ps:stop", "shop")
+    assert (stopped.status, paas.proxy.routes["shop"]) == (0, ())
+    assert "ps:start shop" in stopped.out
+    assert report(paas)["desired"] == "stopped"
+    assert paas("ps:start", "shop").status == 0
+    assert len(paas.proxy.routes["shop"]) == 1
+    started = len(paas.scheduler.started)
+    assert paas("ps:start", "shop").status == 0
+    assert len(paas.scheduler.started) == started
+
+
+def test_rebuild_builds_the_same_commit_without_the_cache(paas: Person, shop: App) -> None:
+    typed = paas("ps:rebuild", "shop")
+    assert typed.status == 0, typed.err
+    assert [build.no_cache for build in paas.builder.builds] == [False, True]
+    assert paas.store.apps.get("shop").version == 2
+
+
+def test_a_start_that_fails_leaves_what_runs(paas: Person, shop: App) -> None:
+    before = paas.proxy.routes["shop"]
+    paas.scheduler.programs["serve"] = Program(exit_code=1)
+    assert paas("ps:restart", "shop").status == 1
+    assert paas.proxy.routes["shop"] == before
+
+
+@pytest.mark.parametrize("verb", ["report", "restart", "rebuild", "stop", "start"])
+def test_a_missing_app_is_exit_20(paas: Person, shop: App, verb: str) -> None:
+    typed = paas(f"ps:{verb}", "shoo")
+    assert typed.status == 20
+    assert "Did you mean shop?" in typed.err
+
+
+@pytest.mark.parametrize("verb", ["restart", "rebuild", "start"])
+def test_an_app_without_a_release_cannot_run(paas: Person, verb: str) -> None:
+    paas("apps:create", "new")
+    typed = paas(f"ps:{verb}", "new")
+    assert typed.status != 0
+    assert "Push to new first" in typed.err
+
+
+def test_an_engine_that_is_down_is_exit_75(paas: Person, shop: App) -> None:
+    paas.scheduler.is_down = True
+    assert paas("ps:report", "shop").status == 75

@@ -1,0 +1,90 @@
+"""Repositories without git: a push is the text of a Procfile, which comes with a Dockerfile."""
+
+import hashlib
+from typing import BinaryIO
+
+from paas.errors import NotFound, PaasError
+from paas.git.base import Push, PushHandler
+from paas.model import App
+from paas.source import Source
+from tests.fakes.source import TreeSource
+
+
+class Commit(TreeSource):
+    """A tree that knows its commit."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__({"Dockerfile": "FROM debian:trixie\n", "Procfile": text})
+        self.id = hashlib.sha1(text.encode()).hexdigest()
+
+    @property
+    def commit(self) -> str | None:
+        return self.id
+
+
+class Lines:
+    """A sideband that keeps what was said."""
+
+    def __init__(self) -> None:
+        self.said = ""
+
+    def write(self, text: str) -> None:
+        self.said += text
+
+    def keepalive(self) -> None:
+        """Nobody waits."""
+
+
+class FakeRepos:
+    """Implements paas.git.base.Repos. `receive` reads a Procfile instead of a pack."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, int], str] = {}  # (app id, deploy id) -> commit
+        self.branches: dict[tuple[int, str], str] = {}
+        self.commits: dict[str, Commit] = {}
+        self.sideband = Lines()
+
+    def receive(self, app: App, stdin: BinaryIO, stdout: BinaryIO, handler: PushHandler) -> int:
+        commit = Commit(stdin.read().decode())
+        self.commits[commit.id] = commit
+        try:
+            with handler.lock(self.sideband):
+                branch = handler.deploy_branch() or "main"
+                old = self.branches.get((app.id, branch))
+                push = Push(branch, old, commit.id, "a change", 1, commit)
+                handler.deploy(push, self.sideband)
+                self.branches[app.id, branch] = commit.id
+        except PaasError as error:
+            stdout.write(f"ng {error.message}\n".encode())
+            return 1
+        stdout.write(b"ok\n")
+        return 0
+
+    def upload(self, app: App, stdin: BinaryIO, stdout: BinaryIO) -> int:
+        commits = [commit for (owner, _), commit in self.branches.items() if owner == app.id]
+        stdout.write(b"".join(self.commits[commit].open("Procfile") for commit in commits))
+        return 0
+
+    def keep(self, app: App, deploy_id: int, commit: str) -> None:
+        self.kept[app.id, deploy_id] = commit
+
+    def drop(self, app: App, deploy_id: int) -> None:
+        self.kept.pop((app.id, deploy_id), None)
+
+    def set_branch(self, app: App, branch: str, commit: str) -> None:
+        self.branches[app.id, branch] = commit
+
+    def source(self, app: App, commit: str) -> Source:
+        if commit not in self.kept.values():
+            raise NotFound(f"Commit {commit[:7]} is not stored")
+        return self.commits[commit]
+
+    def subject(self, app: App, commit: str) -> str:
+        return "a change" if commit in self.commits else ""
+
+    def destroy(self, app: App) -> None:
+        self.branches = {key: c for key, c in self.branches.items() if key[0] != app.id}
+        self.kept = {key: c for key, c in self.kept.items() if key[0] != app.id}
+
+    def sweep(self) -> None:
+        """There is no quarantine."""
