@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from paas.git.repos import DulwichRepos
+from paas.model import App
 from paas.settings import Settings
 
 SERVER = Path(__file__).parent / "server.py"
@@ -99,8 +100,15 @@ class Host:
         )
         return done.returncode, done.stdout
 
+    @property
+    def app(self) -> App:
+        return App(7, "shop", 1, 0.0)
+
+    def repos(self) -> DulwichRepos:
+        return DulwichRepos(Settings(root=self.root), git=self.plan["git"])
+
     def sweep(self) -> None:
-        DulwichRepos(Settings(root=self.root)).sweep()
+        self.repos().sweep()
 
     def wait_for(self, call: str, times: int = 1) -> None:
         """Wait until the journal has `times` such entries; the test's own timeout is the limit."""
