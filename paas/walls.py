@@ -83,6 +83,22 @@ _command = _says(
     "{what} is not in the image",
     "Add it to your dependencies (requirements.txt, pyproject.toml, package.json), then push",
 )
+_shell = _says(
+    "command",
+    "The image has no shell to run the Procfile's line",
+    "Delete the Procfile: the image's own command runs then",
+)
+_program = _says(
+    "command", "{what} is not in the image", "Name a program that it has in the Dockerfile's CMD"
+)
+_not_executable = _says(
+    "command", "{what} is not executable", "Run: git update-index --chmod=+x FILE, then push"
+)
+_format = _says(
+    "command",
+    "The program is for another processor, or a script without a #! line",
+    "Build it for this machine, or start the script with #!/bin/sh",
+)
 _memory = _says("memory", "It ran out of memory", "Try: security:set {app} memory 1024m")
 _processes = _says(
     "processes",
@@ -120,7 +136,11 @@ RULES = _rules(
     (r"(?i)\bEADDRINUSE\b|address already in use", _port),
     (r"(?i)can't start new thread|cannot fork|fork: retry|pthread_create.*EAGAIN", _processes),
     (r"(?i)out of memory|\bMemoryError\b|cannot allocate memory", _memory),
-    (r"\bsh: (?:(?:line )?\d+: )?(?P<what>[^\s:]+): (?:command )?not found", _command),
+    (r"exec /bin/sh failed: No such file", _shell),
+    (r"exec (?P<what>\S+) failed: No such file", _program),
+    (r"exec (?P<what>\S+) failed: Permission denied", _not_executable),
+    (r"(?:exec (?P<what>\S+) failed: )?Exec format error", _format),
+    (r"\bsh: (?:(?:line )?\d+: |exec: )*(?P<what>[^\s:]+): (?:command )?not found", _command),
     (r"(?P<what>[^\s:]+): command not found", _command),
     (r"ModuleNotFoundError: No module named ['\"](?P<what>[\w.]+)['\"]", _command),
     (r"Cannot find (?:module|package) ['\"](?P<what>[^./'\"][^'\"]*)['\"]", _command),

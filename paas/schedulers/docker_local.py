@@ -233,8 +233,14 @@ class DockerLocal:
             try:
                 self._engine.api.remove_container(container, force=True, v=True)
             except APIError as error:
-                if not isinstance(error, NotFound) and error.status_code != HTTP_CONFLICT:
+                if error.status_code == HTTP_CONFLICT:  # somebody else is removing it
+                    self._await_removal(container)
+                elif not isinstance(error, NotFound):
                     raise
+
+    def _await_removal(self, container: str) -> None:
+        with suppress(NotFound):
+            self._engine.api.wait(container, condition="removed")
 
     def _remove_image(self, image_id: str) -> None:
         """Remove the image with its names, if all of them are this instance's and no base image."""

@@ -12,6 +12,7 @@ from typing import Any
 from paas.errors import StartFailed
 from paas.model import App
 from paas.schedulers.base import ProcessSpec
+from paas.schedulers.shell import shell_line, signal_environment
 from paas.settings import MB, Settings
 
 CA_PATH = (
@@ -105,7 +106,7 @@ def _command(command: str | None) -> dict[str, Any]:
     """
     if command is None:
         return {}
-    return {"Entrypoint": ["/bin/sh", "-c"], "Cmd": [command]}
+    return {"Entrypoint": ["/bin/sh", "-c"], "Cmd": [shell_line(command)]}
 
 
 def _environment(spec: ProcessSpec, *, with_ca: bool) -> dict[str, str]:
@@ -118,7 +119,7 @@ def _environment(spec: ProcessSpec, *, with_ca: bool) -> dict[str, str]:
         "DYNO": f"{spec.process_type}.{spec.slot}",
         "PAAS_APP": spec.app.name,
     }
-    return {**bundle, **spec.config, **ours}
+    return {**bundle, **spec.config, **signal_environment(spec.command), **ours}
 
 
 def _host_config(

@@ -6,22 +6,12 @@ from paas.errors import StartFailed
 from paas.schedulers.base import ProcessSpec
 
 CAUSES = (
-    (
-        r'"/bin/sh".*no such file',
-        "The image has no shell: delete the Procfile, its own command runs then",
-    ),
     (r"no such image", "Run: ps:rebuild {app}"),
     (r"no command specified", "Add a CMD to the Dockerfile, or a Procfile with a web: line"),
-    (
-        r"no such file or directory|executable file not found",
-        "Check that the image's CMD names a program that it has",
-    ),
-    (r"permission denied", "Make the program executable: git update-index --chmod=+x FILE"),
-    (r"exec format error", "The program is for another processor, or a script without #! line"),
     (r"address already in use", "Push again: an older container was still leaving"),
     (r"argument list too long", "Make config values smaller: 64 KiB each, 1 MiB together"),
     (r"no space left", "Free disk space on the host; see: paas doctor"),
-    (r"minimum memory limit|below the minimum", "Run: security:set {app} memory 128m"),
+    (r"minimum memory limit", "Run: security:set {app} memory 128m"),
 )
 
 
