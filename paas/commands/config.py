@@ -71,7 +71,7 @@ def config_get(context: Context, app: str, key: str) -> None:
         raise PaasError(
             f"{clean(key)} is not set for {app}", hint=f"config:keys {app} lists what is set"
         )
-    click.echo(values[key])
+    click.echo(values[key], color=True)  # else click takes escape sequences out of it
 
 
 @command(

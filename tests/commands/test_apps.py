@@ -64,6 +64,11 @@ def test_a_report_of_all_apps_is_one_section_each(paas: Person, shop: App) -> No
     assert (every["shop"]["release"], every["other"]["release"]) == ("v1", None)
 
 
+def test_a_report_steers_no_terminal(paas: Person, shop: App) -> None:
+    paas.store.apps.set_deploy_branch(shop.id, "ma\x07in\nUrls: evil")
+    assert paas("apps:report", "shop", "--app-deploy-branch").out == "main\\nUrls: evil\n"
+
+
 def test_a_wrong_flag_of_a_report_is_a_usage_error(paas: Person, shop: App) -> None:
     typed = paas("apps:report", "shop", "--app-nonsense")
     assert (typed.status, typed.out) == (2, "")

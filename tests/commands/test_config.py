@@ -63,7 +63,7 @@ def test_a_bad_pair_is_a_usage_error_that_shows_no_value(
 
 
 def test_values_survive_as_they_were_typed(paas: Person, shop: App) -> None:
-    value = " a=b 'c' \"d\" $HOME\n-e"
+    value = " a=b 'c' \"d\" $HOME\n-e \x1b[31m\x07"
     assert paas("config:set", "shop", f"KEY={value}").status == 0
     assert paas("config:get", "shop", "KEY").out == f"{value}\n"
 
@@ -90,7 +90,7 @@ def test_unset_removes_and_says_what_was_not_set(paas: Person, shop: App) -> Non
 
 def test_show_aligns_and_keys_has_no_values(paas: Person) -> None:
     paas("apps:create", "new")
-    paas("config:set", "new", "A=1", "LONGER=two\nlines\x1b[2J")
+    paas("config:set", "new", "A=1", "LONGER=two\nlines\x1b[2J\x07")
     assert paas("config:show", "new").out == (
         "=====> new env vars\nA:       1\nLONGER:  two\\nlines\n"
     )
