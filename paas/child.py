@@ -53,6 +53,7 @@ def serve(connection: socket.socket, allowed: frozenset[int], handle: Handle) ->
 def prepare_process() -> None:
     """Become a session of our own, with limits and with default signal dispositions."""
     os.setsid()
+    name_process("paas-request")
     for name in ("SIGCHLD", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     set_oom_score(OOM_SCORE)
@@ -60,6 +61,11 @@ def prepare_process() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def name_process(name: str) -> None:
+    """Say in `ps` and `top` which of our processes this is (proc(5), 15 characters)."""
+    Path("/proc/self/comm").write_text(name)
 
 
 def set_oom_score(score: int) -> None:

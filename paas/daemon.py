@@ -102,6 +102,7 @@ class Supervisor:
             Helper("background", self._run_background),
             Helper("ssh door", self._run_ssh_door),
         ]
+        child.name_process("paas")
         child.set_oom_score(OOM_SCORE)
         gc.collect()
         gc.freeze()  # what is imported now is shared with every child (copy on write)
@@ -157,6 +158,7 @@ class Supervisor:
     def _run_background(self) -> NoReturn:
         lifeline = os.dup(self._lifeline)
         self._leave_supervisor()
+        child.name_process("paas-background")
         child.set_oom_score(0)
         for signum in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(signum, signal.SIG_DFL)

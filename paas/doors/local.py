@@ -30,6 +30,7 @@ def hand_over(request: wire.Message, path: str) -> int:
         connection = wire.connect(path)
     except OSError as error:
         return _say(f"paas does not answer ({error.strerror}). On the host: paas start", 75)
+    open_missing_streams()
     with connection, kept_terminal() as tty:
         # A request that the daemon refuses may be answered, and closed, before it is all sent.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -37,6 +38,15 @@ def hand_over(request: wire.Message, path: str) -> int:
         _forward_signals(connection)
         status, say = wire.wait_for_exit(connection)
     return _say(say, status) if say else status
+
+
+def open_missing_streams() -> None:
+    """Give a command that was started with `<&-` or `>&-` something to read from and write to."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
 
 
 def _surroundings(*, tty: bool) -> wire.Message:

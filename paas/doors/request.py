@@ -74,6 +74,8 @@ def parse_request(message: wire.Message) -> Request:
         if name in fields and not isinstance(fields[name], kind):
             raise ValueError(f"{name} is of the wrong type")
     argv, environ = fields.pop("argv", None), fields.pop("environ", [])
+    if not isinstance(argv, list):
+        raise ValueError("argv is no list")  # noqa: TRY004 - one error for all that is wrong
     try:
         pairs = tuple((str(name), str(value)[:256]) for name, value in environ)
         return Request(argv=tuple(map(_text, argv)), environ=pairs, **fields)

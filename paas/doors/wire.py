@@ -57,7 +57,10 @@ def messages(connection: socket.socket, pending: bytes = b"") -> Iterator[Messag
 
 def parse(line: bytes) -> Message:
     """Return the message in one line. Raises ValueError."""
-    message = json.loads(line)
+    try:
+        message = json.loads(line)
+    except RecursionError:
+        raise ValueError("the message is nested too deep") from None
     if not isinstance(message, dict):
         raise ValueError("the message is not an object")  # noqa: TRY004 - one error for all that is wrong
     return message

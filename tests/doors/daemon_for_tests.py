@@ -107,6 +107,12 @@ def note(file: str, text: str) -> None:
     new.replace(file)
 
 
+@command("test:environ", access=Access.DEPLOYER)
+def environ(context: Context) -> None:
+    """Print the environment."""
+    click.echo("\n".join(f"{name}={value}" for name, value in os.environ.items()))
+
+
 @command("test:limits", access=Access.DEPLOYER)
 def limits(context: Context) -> None:
     """Allocate more than a request may."""

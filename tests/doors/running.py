@@ -76,7 +76,9 @@ class Running:
                 stderr=out,
                 cwd="/",
             )
-        wait_for(lambda: self.local("help").returncode == 0)
+        daemon = self.daemon
+        wait_for(lambda: self.local("help").returncode == 0 or daemon.poll() is not None)
+        assert daemon.poll() is None, (self.root / "out").read_text()
         wait_for(lambda: len(self.helpers()) == 2)
 
     def stop(self) -> None:
@@ -110,9 +112,13 @@ class Running:
             listed, check=True, capture_output=True, text=True, timeout=30
         ).stdout.split()[1]
 
+    @property
+    def local_argv(self) -> list[str]:
+        return [sys.executable, "-m", "paas"]
+
     def local(self, *argv: str, data: bytes = b"", environ: dict[str, str] | None = None) -> Done:
         return subprocess.run(
-            [sys.executable, "-m", "paas", *argv],
+            [*self.local_argv, *argv],
             env=self.environ | (environ or {}),
             input=data,
             capture_output=True,
@@ -123,7 +129,7 @@ class Running:
     def openssh(self, command: str, data: bytes = b"", key: str = "ann") -> Done:
         """Run the forced command as sshd would, as the doors' user."""
         return subprocess.run(
-            [sys.executable, "-m", "paas", "door", "--key", self.fingerprint(key)],
+            [*self.local_argv, "door", "--key", self.fingerprint(key)],
             env=self.environ | {"SSH_ORIGINAL_COMMAND": command},
             user=DOOR_USER,
             group="nogroup",
@@ -163,8 +169,13 @@ class Running:
         """Return {"ssh door": pid, "background": pid} of the supervisor's living helpers."""
         found = {}
         for pid in children_of(self.daemon.pid if self.daemon else 0):
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            found["ssh door" if b"ssh_server" in command else "background"] = pid
+            with contextlib.suppress(OSError):
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                if b"ssh_server" in command:
+                    found["ssh door"] = pid
+                elif name == "paas-background":
+                    found["background"] = pid
         return found
 
 

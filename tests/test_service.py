@@ -1,0 +1,66 @@
+"""start, stop and status of a real daemon with its real adapters, in a root of its own."""
+
+import subprocess
+
+from paas.root import socket_path
+from paas.settings import load
+from tests.doors.running import Running, make_own
+
+__all__ = ["make_own"]
+
+
+def test_start_waits_until_the_daemon_answers_and_stop_until_it_is_gone(own: Running) -> None:
+    started = own.local("start")
+    assert started.returncode == 0, started.stderr
+    pid = int((own.root / "run" / "paas.pid").read_text())
+    assert started.stdout == f"paas runs as pid {pid}\n".encode()
+    assert own.local("help").returncode == 0
+    assert own.local("start").stdout == b"paas runs already\n"
+    stopped = own.local("stop")
+    assert stopped.stdout == b"paas is stopped; apps keep running\n"
+    assert own.local("help").returncode == 75
+
+
+def test_status_says_where_the_doors_are_and_exits_3_when_they_are_shut(own: Running) -> None:
+    shut = own.local("status")
+    assert shut.returncode == 3
+    assert shut.stdout.startswith(b"=====> paas does not run\n")
+    own.local("start")
+    try:
+        up = own.local("status")
+    finally:
+        own.local("stop")
+    assert up.returncode == 0
+    assert f"port {own.port}" in up.stdout.decode()
+    assert str(own.socket) in up.stdout.decode()
+
+
+def test_a_daemon_that_cannot_start_says_why(own: Running) -> None:
+    done = own.local("start", environ={"PAAS_SSH_LISTEN": "192.0.2.1"})
+    assert done.returncode == 75
+    assert b"Cannot listen on 192.0.2.1" in done.stderr
+    assert not (own.root / "run" / "paas.sock").exists()
+
+
+def test_stop_believes_the_lock_and_not_the_number(own: Running) -> None:
+    sleeper = subprocess.Popen(["sleep", "60"])
+    (own.root / "run").mkdir()
+    (own.root / "run" / "paas.pid").write_text(f"{sleeper.pid}\n")
+    assert own.local("stop").stdout == b"paas does not run\n"
+    assert sleeper.poll() is None
+    sleeper.kill()
+    sleeper.wait()
+
+
+def test_a_verb_of_the_service_takes_nothing_behind_it(own: Running) -> None:
+    done = own.local("stop", "now")
+    assert done.returncode == 2
+    assert done.stderr == b" !     stop takes nothing behind it\n !     Type: paas stop\n"
+
+
+def test_the_doors_and_the_settings_agree_on_the_socket(own: Running) -> None:
+    file = own.root / "paas.toml"
+    file.write_text('root = "/srv/here"\n')
+    for environ in ({"PAAS_CONFIG": str(file)}, {"PAAS_ROOT": "/srv/there"}, {}):
+        given = {"PAAS_CONFIG": "/nowhere", **environ}
+        assert socket_path(given) == str(load(given).socket)
