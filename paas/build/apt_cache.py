@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import http.client
 import json
+import os
 import socket
 import struct
 import time
@@ -12,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import NotFound
 from docker.models.containers import Container
 
 from paas.build.debian import apt_proxy, apt_sources
@@ -27,7 +28,9 @@ BRIDGE, SIOCGIFADDR = b"docker0", 0x8915
 SPEC = "paas.spec"  # label: a hash of how the container was made
 PROBE_TIMEOUT = 0.5  # seconds; the cache is on this host
 KEEP_DAYS = 30
-# acng.conf(5): no ReportPage is no admin page, a pattern that matches nothing is no CONNECT
+# acng.conf(5): no ReportPage is no admin page, a pattern that matches nothing is no CONNECT.
+# Whatever does not end in "deb" passes too, and is revalidated each time: the plain http of builds
+# comes this way. Packages never change, so the cache does not ask for them twice.
 OPTIONS = (
     "ForeGround=1",
     f"Port={PORT}",
@@ -37,11 +40,12 @@ OPTIONS = (
     "PidFile=",
     "ReportPage=",
     "PassThroughPattern=^$",
+    "VfilePatternEx=([^b]|[^e]b|[^d]eb)$",
     "VerboseLog=1",
 )
 
 
-def ensure_apt_cache(settings: Settings, report: Callable[[str], None]) -> str | None:
+def ensure_apt_cache(settings: Settings, report: Callable[[str], object]) -> str | None:
     """Make the cache's image and container if they are missing or differ; return its address.
 
     Returns None when `settings.apt_cache` is "off". Raises Unavailable when it runs but cannot
@@ -77,14 +81,25 @@ def apt_cache_log(settings: Settings) -> tuple[str, ...]:
 
     Raises Unavailable when the managed cache does not run.
     """
-    text = _exec(settings, ["cat", f"{LOG}/apt-cacher.log"])
-    return tuple(text.splitlines())
+    with engine(settings) as client:
+        pid = _running(client, settings).attrs["State"]["Pid"]
+    # The log is on a tmpfs of the container, which the engine's archives do not show. The file is
+    # the container's: never follow a link from it, which would lead to a file of the host.
+    descriptor = os.open(f"/proc/{pid}/root{LOG}/apt-cacher.log", os.O_RDONLY | os.O_NOFOLLOW)
+    with open(descriptor, errors="replace") as file:  # noqa: PTH123 - opened with its flags
+        return tuple(file.read().splitlines())
 
 
 def trim_apt_cache(settings: Settings) -> None:
     """Delete packages that were fetched more than 30 days ago. Raises Unavailable."""
-    age = f"+{KEEP_DAYS}"
-    _exec(settings, ["find", CACHE, "-xdev", "-type", "f", "-mtime", age, "-delete"])
+    argv = ["find", CACHE, "-xdev", "-type", "f", "-mtime", f"+{KEEP_DAYS}", "-delete"]
+    with engine(settings) as client:
+        made = client.api.exec_create(_running(client, settings).id, argv)
+        client.api.exec_start(made["Id"], detach=True)
+        while (state := client.api.exec_inspect(made["Id"]))["Running"]:
+            time.sleep(0.05)
+    if state["ExitCode"]:
+        raise Unavailable(f"Old packages could not be deleted: find ended with {state['ExitCode']}")
 
 
 def container_name(settings: Settings) -> str:
@@ -94,12 +109,14 @@ def container_name(settings: Settings) -> str:
 
 def _rootfs(settings: Settings) -> RootFs:
     own = f'mkdir -p "$1{CACHE}" && chown {UID}:{UID} "$1{CACHE}"'
+    # Debian's configuration maps mirrors onto others, which a company's network may not reach.
+    plain = 'rm "$1"/etc/apt-cacher-ng/*'
     return RootFs(
         f"{settings.instance}/apt-cache:{settings.suite}",
         "apt-cache",
         ("apt-cacher-ng", "ca-certificates"),
         variant="essential",
-        hooks=(own,),
+        hooks=(own, plain),
     )
 
 
@@ -211,13 +228,11 @@ def _check_mirror(container: Container, url: str, settings: Settings) -> None:
     )
 
 
-def _exec(settings: Settings, argv: list[str]) -> str:
-    with engine(settings) as client:
-        try:
-            done = client.containers.get(container_name(settings)).exec_run(argv)
-        except APIError as error:  # missing or stopped
-            raise Unavailable("The apt cache does not run", hint="Run: paas setup") from error
-    text = str(bytes(done.output), errors="replace") if isinstance(done.output, bytes) else ""
-    if done.exit_code:
-        raise Unavailable(f"The apt cache could not run {argv[0]}", details=(text.strip(),))
-    return text
+def _running(client: docker.DockerClient, settings: Settings) -> Container:
+    try:
+        container = client.containers.get(container_name(settings))
+    except NotFound:
+        container = None
+    if container is None or container.status != "running":
+        raise Unavailable("The apt cache does not run", hint="Run: paas setup")
+    return container

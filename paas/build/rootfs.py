@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import docker
+import requests
 from docker.errors import DockerException, ImageNotFound
 from docker.models.images import Image
 
@@ -49,16 +51,29 @@ class RootFs:
 def engine(settings: Settings) -> Iterator[docker.DockerClient]:
     """Give a client of the engine. Raises EngineUnavailable for every failure of the engine."""
     try:
+        _knock(settings.engine)
         client = docker.DockerClient(base_url=settings.engine, timeout=600)
         try:
             yield client
         finally:
             client.close()
-    except DockerException as error:
+    except (DockerException, requests.RequestException) as error:
         raise EngineUnavailable(
-            f"Docker Engine refused or did not answer: {str(error)[:200]}",
-            hint="Look at it with: docker info; systemctl status docker",
+            f"Docker Engine refused or did not answer: {str(error)[:200]}", hint="Run: paas doctor"
         ) from error
+
+
+def _knock(url: str) -> None:
+    """Connect once: docker-py leaks the socket of a connection that is refused."""
+    if not url.startswith("unix://"):
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(url.removeprefix("unix://"))
+        except OSError as error:
+            raise EngineUnavailable(
+                f"Docker Engine does not answer at {url}", hint="Run: systemctl start docker"
+            ) from error
 
 
 def find_image(client: docker.DockerClient, name: str) -> Image | None:
@@ -70,7 +85,7 @@ def find_image(client: docker.DockerClient, name: str) -> Image | None:
 
 
 def make_image(
-    settings: Settings, rootfs: RootFs, proxy: str | None, report: Callable[[str], None]
+    settings: Settings, rootfs: RootFs, proxy: str | None, report: Callable[[str], object]
 ) -> str:
     """Make the image from Debian packages, through `proxy`, and give it its name; return its id.
 

@@ -39,6 +39,7 @@ BUILD_PACKAGES = (
     "libssl-dev",
     "pkg-config",
     "python3-dev",
+    "python3-pip",
     "xz-utils",
     "zlib1g-dev",
 )
@@ -50,7 +51,7 @@ COMMANDS = {
     "uv": "bin/uv",
     "uvx": "bin/uvx",
 }
-Report = Callable[[str], None]
+Report = Callable[[str], object]
 
 
 def ensure_stack(settings: Settings, report: Report) -> str:

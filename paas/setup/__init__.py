@@ -13,7 +13,7 @@ from paas.setup.files import make_directories, make_host_key, trust_host, write_
 from paas.setup.host import add_door_user, include_in_nginx
 from paas.wiring import build_platform
 
-Report = Callable[[str], None]
+Report = Callable[[str], object]
 UNCHANGED = "unchanged"
 
 

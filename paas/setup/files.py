@@ -15,7 +15,7 @@ from paas.hooks import STAGES
 from paas.settings import Settings
 
 HEAD = "# Settings of paas. Every key and its default: docs/settings.md. Then run: paas setup\n"
-Report = Callable[[str], None]
+Report = Callable[[str], object]
 
 
 def make_directories(settings: Settings, report: Report) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from paas.errors import Unavailable
 from paas.settings import Settings
 
-Report = Callable[[str], None]
+Report = Callable[[str], object]
 
 
 def add_door_user(settings: Settings, report: Report) -> None:
@@ -61,11 +61,10 @@ def _yield_default_server(settings: Settings, report: Report) -> None:
     if stock.is_symlink() and _is_stock(stock.resolve()):
         stock.unlink()
         report(f"removed {stock}, the placeholder of Debian's package (its file stays)")
-    pattern = re.compile(
-        rf"^\s*listen\s+(?:\S+:)?{settings.http_port}\s[^;]*default_server", re.MULTILINE
-    )
+    pattern = re.compile(rf"\blisten\s+(?:\S+:)?{settings.http_port}\s[^;]*default_server")
     for site in sorted(sites.glob("*")):
-        if site.is_file() and pattern.search(site.read_text(errors="replace")):
+        text = site.read_text(errors="replace") if site.is_file() else ""
+        if pattern.search(re.sub(r"#.*", "", text)):
             report(f"{site} answers unknown hosts on port {settings.http_port}; paas leaves it so")
 
 
