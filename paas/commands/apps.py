@@ -88,7 +88,8 @@ def _confirm(app: str) -> None:
     click.echo(f"{PROBLEM}WARNING: Potentially Destructive Action", err=True)
     click.echo(f"{PROBLEM}This will destroy {app} and all that belongs to it", err=True)
     click.echo(f'{PROBLEM}To proceed, type "{app}"', err=True)
-    click.echo("> ", err=True, nl=False)
+    if sys.stdin.isatty():
+        click.echo("> ", err=True, nl=False)
     typed = sys.stdin.readline(200).strip()
     if typed != app:
         raise PaasError(
