@@ -12,8 +12,8 @@ is kept), and a difference between the parser here and an older one in the engin
   it. So `COPY . .` copies the tree and nothing of ours. Sources are rewritten to that.
 - **CA bundle.** Each RUN gets it as a read-only mount under /dev, and each stage the usual
   variables as ARG. /dev is a tmpfs of BuildKit, so that no mount point stays in the layer; ARG
-  reaches RUN, not the image's environment, and an ENV of the same name wins; BuildKit's cache key
-  holds the bundle's content only. A mount over /etc/ssl/certs/ca-certificates.crt would leave a
+  reaches RUN, not the image's environment, and a later ENV of the same name wins; BuildKit's cache
+  key holds the bundle's content only. A mount over /etc/ssl/certs/ca-certificates.crt would leave a
   file in images that have none, and break the installation of ca-certificates.
 """
 
@@ -22,14 +22,11 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from paas.build.expand import arguments, expand, platform_arguments
+from paas.build.instructions import Instruction, escape_character, parse_dockerfile
 from paas.build.reference import external_image
 from paas.errors import BuildFailed
-
-if TYPE_CHECKING:
-    import dockerfile as parser  # type: ignore[import-not-found] # compiled, has no stubs
 
 CONTEXT = "src"
 CA_FILE = "ca.crt"
@@ -49,7 +46,6 @@ UNCHANGED = frozenset(
     | {"SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}
 )
 MOUNTS = frozenset({"bind", "cache", "tmpfs"})
-_DIRECTIVE = re.compile(r"#\s*(?P<key>[A-Za-z][A-Za-z0-9]*)\s*=\s*(?P<value>\S.*?)\s*")
 _STAGE = re.compile(r"[a-z][a-z0-9_.-]*", re.ASCII)
 _URL = re.compile(r"[\"']*(?:\w[\w+.-]*://|[\w.-]+@[\w.-]+:)", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -80,28 +76,7 @@ class Checked:
 
 def check_dockerfile(text: str, rules: Rules) -> Checked:
     """Check and rewrite a Dockerfile. Raises BuildFailed: line, reason and a way out."""
-    # Here and not at the top: it brings Go's runtime, with a thread and 800 MB of address space,
-    # and the supervisor, which imports this module, forks and must stay single-threaded.
-    import dockerfile as parser  # noqa: PLC0415 - see above
-
-    try:
-        commands = parser.parse_string(text)
-    except parser.GoParseError as error:
-        raise BuildFailed(
-            f"The Dockerfile cannot be read: {error}", hint="Correct it, commit and push again."
-        ) from None
-    return _Rewrite(rules, _escape(text)).run(commands)
-
-
-def _escape(text: str) -> str:
-    """Return the escape character that the directives at the file's top ask for."""
-    for line in text.removeprefix("\ufeff").splitlines():
-        match = _DIRECTIVE.fullmatch(line)
-        if not match:
-            break
-        if match["key"].lower() == "escape":
-            return "`" if match["value"] == "`" else "\\"
-    return "\\"
+    return _Rewrite(rules, escape_character(text)).run(parse_dockerfile(text))
 
 
 class _Rewrite:
@@ -112,18 +87,19 @@ class _Rewrite:
         self._escape = escape
         self._values = platform_arguments(rules.system, rules.machine)
         self._names: list[str] = []  # of stages: all of them, so that --from may look ahead
+        self._running: set[int] = set()  # the numbers of stages with a RUN
         self._stage = -1
-        self._has_ca = False  # the current stage
         self._images: dict[str, None] = {}  # an ordered set
         self._stacks: dict[str, None] = {}
         self._lines = [f"# escape={escape}"] if escape != "\\" else []
 
-    def run(self, commands: "tuple[parser.Command, ...]") -> Checked:
-        self._names = [_stage_name(c) for c in commands if c.cmd == "FROM"]
-        for command in commands:
-            self._where = f"Dockerfile line {command.start_line}"
+    def run(self, instructions: tuple[Instruction, ...]) -> Checked:
+        self._names = [_stage_name(i) for i in instructions if i.name == "FROM"]
+        self._running = _stages_with_run(instructions)
+        for instruction in instructions:
+            self._where = f"Dockerfile line {instruction.line}"
             try:
-                self._add(command, self._rewrite(command))
+                self._add(instruction, self._rewrite(instruction))
             except BuildFailed as error:
                 if error.message.startswith("Dockerfile line"):
                     raise
@@ -135,10 +111,14 @@ class _Rewrite:
         text = "\n".join(self._lines) + "\n"
         return Checked(text, tuple(self._images), tuple(self._stacks))
 
-    def _add(self, command: "parser.Command", line: str) -> None:
+    def _add(self, instruction: Instruction, line: str) -> None:
         """Append an instruction, unless an older parser could read it as another one."""
-        head = line.split("\n", maxsplit=1)[0] if command.heredocs else line
-        if command.heredocs and not self._rules.modern:
+        head = (
+            line.partition("\n")[0]
+            if instruction.has_heredoc or instruction.name == "FROM"
+            else line
+        )
+        if instruction.has_heredoc and not self._rules.modern:
             raise self._refusal(
                 "this engine does not know here-documents", "Join the commands with && instead."
             )
@@ -149,40 +129,43 @@ class _Rewrite:
             )
         self._lines.append(line)
 
-    def _rewrite(self, command: "parser.Command") -> str:
-        if any(re.search(r"[\s\"'`\\]", flag) for flag in command.flags):
+    def _rewrite(self, instruction: Instruction) -> str:
+        if any(re.search(r"[\s\"'`\\]", flag) for flag in instruction.flags):
             raise self._refusal("a flag has quotes, escapes or spaces", "Write it without them.")
-        if self._stage < 0 and command.cmd not in {"ARG", "FROM"}:
-            raise self._refusal(f"{command.cmd} stands before FROM", "Move it behind FROM.")
-        match command.cmd:
+        if self._stage < 0 and instruction.name not in {"ARG", "FROM"}:
+            raise self._refusal(f"{instruction.name} stands before FROM", "Move it behind FROM.")
+        match instruction.name:
             case "FROM":
-                return self._from(command)
+                return self._from(instruction)
             case "ADD" | "COPY":
-                return self._copy(command)
+                return self._copy(instruction)
             case "RUN":
-                return self._run(command)
+                return self._run(instruction)
             case "ARG" if self._stage < 0:
-                arguments(command.value, self._values, self._rules.args)
+                arguments(instruction.words, self._values, self._rules.args)
             case "ONBUILD":
                 raise self._refusal(
                     "ONBUILD is not supported: nothing is built from an app's image", "Remove it."
                 )
             case name if name not in UNCHANGED:
                 raise self._refusal(f"{name} is not an instruction", "Correct it.")
-        return str(command.original)
+        return instruction.text
 
-    def _from(self, command: "parser.Command") -> str:
-        words = command.value
+    def _from(self, instruction: Instruction) -> str:
+        words = instruction.words
         if len(words) not in {1, 3} or (len(words) == 3 and words[1].upper() != "AS"):  # noqa: PLR2004 - FROM x AS y
             raise self._refusal("FROM wants an image, and may have AS name", "Correct it.")
-        for flag in command.flags:
+        for flag in instruction.flags:
             self._platform(flag)
         base = expand(words[0], self._values, self._where)
         self._stage += 1
-        self._has_ca = False
         if base != "scratch" and base.lower() not in self._names[: self._stage]:
             base = self._image(base)
-        return f"FROM {base}" + (f" AS {words[2]}" if words[2:] else "")
+        line = f"FROM {base}" + (f" AS {words[2]}" if words[2:] else "")
+        if self._rules.ca and self._stage in self._running:
+            # Right behind FROM: in RUN, BuildKit lets the later of ARG and ENV win.
+            line += "\nARG " + " ".join(f"{name}={CA_PATH}" for name in CA_VARIABLES)
+        return line
 
     def _platform(self, flag: str) -> None:
         """Accept --platform when it means the engine's own: a foreign one would be fetched."""
@@ -192,22 +175,26 @@ class _Rewrite:
         if key != "--platform" or (wanted != own and not wanted.startswith(f"{own}/")):
             raise self._refusal(f"{flag} is not supported", f"This host builds for {own} only.")
 
-    def _copy(self, command: "parser.Command") -> str:
-        flags = [f for f in command.flags if self._rules.modern or not f.startswith("--link")]
+    def _copy(self, instruction: Instruction) -> str:
+        flags = [f for f in instruction.flags if self._rules.modern or not f.startswith("--link")]
         origins = [f for f in flags if f.startswith("--from=")]
-        *sources, target = command.value or ("",)
+        *sources, target = instruction.words or ("",)
         if not sources:
-            raise self._refusal(f"{command.cmd} wants sources and a target", "Add what is missing.")
-        if command.heredocs:
-            if command.cmd == "ADD" or origins or not all(s.startswith("<<") for s in sources):
+            raise self._refusal(
+                f"{instruction.name} wants sources and a target", "Add what is missing."
+            )
+        if instruction.has_heredoc:
+            if instruction.name == "ADD" or origins or not all(s.startswith("<<") for s in sources):
                 raise self._refusal("a here-document stands beside files", "Use two COPY lines.")
-            return str(command.original)
+            return instruction.text
         if origins:
             origin = self._origin(origins[0].partition("=")[2])
             flags = [f for f in flags if f not in origins] + [f"--from={origin}"]
         else:
-            sources = [self._added(s) if command.cmd == "ADD" else _in_context(s) for s in sources]
-        return " ".join([command.cmd, *flags, _words([*sources, target])])
+            sources = [
+                self._added(s) if instruction.name == "ADD" else _in_context(s) for s in sources
+            ]
+        return " ".join([instruction.name, *flags, _words([*sources, target])])
 
     def _added(self, source: str) -> str:
         """Return a source of ADD, which can be no URL: BuildKit takes `./` for a local path."""
@@ -218,17 +205,12 @@ class _Rewrite:
             )
         return f"./{_in_context(source)}"
 
-    def _run(self, command: "parser.Command") -> str:
-        flags = [self._run_flag(flag) for flag in command.flags]
-        lines = []
+    def _run(self, instruction: Instruction) -> str:
+        flags = [self._run_flag(flag) for flag in instruction.flags]
         if self._rules.ca:
             flags.append(f"--mount=type=bind,source={CA_FILE},target={CA_PATH}")
-            if not self._has_ca:
-                lines = ["ARG " + " ".join(f"{name}={CA_PATH}" for name in CA_VARIABLES)]
-            self._has_ca = True
-        head = rf"\S+\s*(?:--\S+\s+){{{len(command.flags)}}}"
-        rest = re.sub(rf"^{head}", "", command.original, count=1)
-        self._lines += lines
+        head = rf"\S+\s*(?:--\S+\s+){{{len(instruction.flags)}}}"
+        rest = re.sub(rf"^{head}", "", instruction.text, count=1)
         return " ".join(["RUN", *flags, rest])
 
     def _run_flag(self, flag: str) -> str:
@@ -284,15 +266,24 @@ class _Rewrite:
         return BuildFailed(f"{self._where}: {reason}", hint=hint)
 
 
-def _stage_name(command: "parser.Command") -> str:
+def _stage_name(instruction: Instruction) -> str:
     """Return the lower-case name of a stage, "" when it has none; BuildKit refuses bad ones."""
-    name = command.value[2].lower() if len(command.value) > 2 else ""  # noqa: PLR2004 - FROM x AS y
+    name = instruction.words[2].lower() if len(instruction.words) > 2 else ""  # noqa: PLR2004 - FROM x AS y
     if name and (not _STAGE.fullmatch(name) or name in {"scratch", "context"}):
         raise BuildFailed(
-            f"Dockerfile line {command.start_line}: {name} cannot be the name of a stage",
+            f"Dockerfile line {instruction.line}: {name} cannot be the name of a stage",
             hint="Use a letter, then letters, digits, _, . and -.",
         )
     return name
+
+
+def _stages_with_run(instructions: tuple[Instruction, ...]) -> set[int]:
+    stage, found = -1, set()
+    for instruction in instructions:
+        stage += instruction.name == "FROM"
+        if instruction.name == "RUN":
+            found.add(stage)
+    return found
 
 
 def _in_context(path: str) -> str:

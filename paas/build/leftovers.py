@@ -35,7 +35,7 @@ def forget_contexts(directory: Path, api: APIClient) -> int:
     notes = sorted(directory.glob("*.json"))
     spans = [tuple(span) for note in notes for span in json.loads(note.read_text())]
     records: Sequence[Mapping[str, Any]] = api.df()["BuildCache"] or () if spans else ()
-    ours = [found for span in spans if (found := _record_of(span, records))]
+    ours = [found for span in spans if (found := record_of(span, records))]
     for record in ours:
         api.prune_builds(filters={"id": [record]}, all=True)  # type: ignore[arg-type] # lacks id
     for note in notes:
@@ -43,7 +43,8 @@ def forget_contexts(directory: Path, api: APIClient) -> int:
     return len(ours)
 
 
-def _record_of(span: Sequence[Any], records: Sequence[Mapping[str, Any]]) -> str | None:
+def record_of(span: Sequence[Any], records: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the id of the record that was made during the span, if only one can be it."""
     name, start, end = span
     found = [
         record["ID"]

@@ -1,0 +1,106 @@
+"""A builder without an engine: it detects for real, and reads what a Dockerfile would come to."""
+
+import hashlib
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from paas.build.base import BuildPlan
+from paas.build.buildpack import Buildpack, Stack, detect, load
+from paas.errors import BuildFailed, PaasError
+from paas.model import App, Finding, Image
+from paas.reporter import Reporter
+from paas.source import Source
+
+BUILDPACKS = Path(__file__).parents[2] / "buildpacks"
+
+
+@dataclass(frozen=True)
+class Built:
+    """One call of build()."""
+
+    app: App
+    plan: BuildPlan
+    no_cache: bool
+
+
+class FakeBuilder:
+    """Implements paas.build.base.Builder in memory.
+
+    A Dockerfile with `RUN exit 3` fails as the real one does. `error` is raised by the next build;
+    while `gate` is not set, builds hang; `image` is returned instead of one made of the content.
+    """
+
+    def __init__(self) -> None:
+        self.builds: list[Built] = []
+        self.error: PaasError | None = None
+        self.image: Image | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.started = threading.Event()
+        self.findings = (Finding("stack", "ok", "The stack is 0 days old"),)
+        self.left = 0  # contexts that tidy() has not removed
+        self._known: set[str] = set()
+
+    def check(self) -> tuple[Finding, ...]:
+        return self.findings
+
+    def plan(self, app: App, source: Source) -> BuildPlan:
+        return detect(source, Stack("paas/stack:trixie", "paas/stack-build:trixie"), _packs())
+
+    def build(
+        self, app: App, plan: BuildPlan, source: Source, reporter: Reporter, *, no_cache: bool
+    ) -> Image:
+        self.builds.append(Built(app, plan, no_cache))
+        self.left += 1
+        self.started.set()
+        self.gate.wait()
+        if self.error:
+            error, self.error = self.error, None
+            raise error
+        self._run_steps(plan, reporter, no_cache=no_cache)
+        return self.image or _image(plan, source)
+
+    def tidy(self) -> None:
+        self.left = 0
+
+    def _run_steps(self, plan: BuildPlan, reporter: Reporter, *, no_cache: bool) -> None:
+        for number, command in enumerate(re.findall(r"^RUN (.*)$", plan.dockerfile, re.MULTILINE)):
+            reporter.tool(f"[{number + 1}] RUN {command}")
+            for words in re.findall(r"echo ([\w ]+)", command):
+                reporter.tool(words.strip())
+            if failed := re.search(r"exit ([1-9]\d*)", command):
+                raise BuildFailed(
+                    f"A build step exited with code {failed[1]}: RUN {command}",
+                    details=reporter.tail()[-1:],
+                    hint="Run the step on your machine, correct it, commit and push again.",
+                )
+        cached = plan.dockerfile in self._known and not no_cache
+        self._known.add(plan.dockerfile)
+        reporter.detail(f"1 steps, {1 if cached else 0} cached")
+
+
+def _packs() -> tuple[Buildpack, ...]:
+    return load(BUILDPACKS)
+
+
+def _image(plan: BuildPlan, source: Source) -> Image:
+    content = hashlib.sha256(plan.dockerfile.encode())
+    for entry in source.entries():
+        content.update(entry.path.encode() + b"\0" + source.open(entry.path))
+    ports = sorted(
+        int(port) for port in re.findall(r"^EXPOSE (\d+)", plan.dockerfile, re.MULTILINE)
+    )
+    return Image(
+        id=f"sha256:{content.hexdigest()}",
+        size=1_000_000,
+        new_bytes=1000,
+        exposed=tuple(ports),
+        volumes=tuple(re.findall(r"^VOLUME (\S+)", plan.dockerfile, re.MULTILINE)),
+        command=tuple(
+            re.findall(
+                r'"([^"]+)"', "".join(re.findall(r"^CMD (.*)$", plan.dockerfile, re.MULTILINE))
+            )
+        ),
+    )
