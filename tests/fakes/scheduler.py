@@ -4,6 +4,7 @@ Give it settings whose network is inside 127.0.0.0/8: then a container's address
 this machine, and paas.health works on it unchanged.
 """
 
+import contextlib
 import itertools
 import subprocess
 import threading
@@ -284,7 +285,8 @@ def serve(address: str, port: int, status: int) -> ThreadingHTTPServer:
             self.send_response(status)
             self.send_header("Content-Length", "2")
             self.end_headers()
-            self.wfile.write(b"ok")
+            with contextlib.suppress(OSError):  # the client may leave
+                self.wfile.write(b"ok")
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             return
