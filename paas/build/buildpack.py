@@ -174,14 +174,15 @@ def _processes(
     if not has_default:
         raise BuildFailed(
             "No command is known that starts this app",
-            hint="Commit a Procfile with a line such as: web: python serve.py --port $PORT",
+            hint="Commit a Procfile that starts a server: web: ./server --port $PORT",
         )
     return (*declared, ProcessType("web", command)), _misspelt(source)
 
 
 def _misspelt(source: Source) -> tuple[str, ...]:
     near = [name for name in source.glob("*") if name.lower() in {"procfile", "procfile.txt"}]
-    return tuple(f"{name} is not read: the name must be Procfile" for name in near)
+    wrong = [name for name in near if name != procfile.NAME]
+    return tuple(f"{name} is not read: the name must be {procfile.NAME}" for name in wrong)
 
 
 def _ignored(source: Source) -> tuple[str, ...]:

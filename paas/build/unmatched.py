@@ -22,8 +22,8 @@ def explain(
             hint=f"Choose one of: dockerfile, {', '.join(known)}",
         )
     paths = [entry.path for entry in source.entries()]
-    wanted = {"dockerfile": ("Dockerfile",)} if chosen is None else {}
-    wanted |= {name: tuple(files) for name, files in markers.items()}
+    dockerfile: dict[str, Sequence[str]] = {} if chosen else {"dockerfile": ("Dockerfile",)}
+    wanted = dockerfile | dict(markers)
     details = (
         f"Seen: {_seen(paths)}",
         *(f"Would match, {name}: {', '.join(files)}" for name, files in wanted.items()),

@@ -1,0 +1,2 @@
+WSGI_APPLICATION = "shop.wsgi.application"
+STATIC_ROOT = "static"
