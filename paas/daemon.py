@@ -179,7 +179,7 @@ class Supervisor:
         package = str(Path(__file__).parent.parent)
         environ = {"PATH": os.defpath, "PYTHONPATH": package, "LC_ALL": "C.UTF-8"}
         paths = [str(self.settings.socket), str(self.settings.door)]
-        argv = [sys.executable, "-m", "paas.doors.ssh_server", *paths, str(ssh), str(lifeline)]
+        argv = [sys.executable, "-m", "paas.doors.ssh", *paths, str(ssh), str(lifeline)]
         os.execve(sys.executable, argv, environ)  # noqa: S606 - an argument list, no shell is wanted
 
     def _leave_supervisor(self) -> None:

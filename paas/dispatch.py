@@ -104,17 +104,14 @@ def move_global_flags(argv: tuple[str, ...]) -> tuple[str, ...]:
 def help_text(argv: tuple[str, ...], registry: Mapping[str, Command]) -> str | None:
     """Return the help that argv asks for; None if it asks for something else.
 
-    `topic`, `topic:help`, `topic --help` and `help topic` are one; `help` and nothing list topics.
+    `topic`, `topic:help` and `topic --help` are one text; nothing at all lists the topics.
     """
-    if argv in {(), ("help",), ("--help",), ("-h",)}:
+    if argv in {(), ("--help",), ("-h",)}:
         return topics(registry)
-    words = argv[1:] if argv[0] == "help" else argv
-    topic = words[0].removesuffix(":help")
-    asked = topic != words[0] or argv[0] == "help" or words[1:] in {("--help",), ("-h",)}
-    known = {command.topic for command in registry.values()}
-    if ":" in topic and argv[0] == "help":
-        topic = topic.partition(":")[0]
-    if topic in known and (asked or (len(words) == 1 and topic not in registry)):
+    topic = argv[0].removesuffix(":help")
+    is_asked = topic != argv[0] or argv[1:] in {("--help",), ("-h",)}
+    is_known = any(command.topic == topic for command in registry.values())
+    if is_known and (is_asked or (len(argv) == 1 and topic not in registry)):
         return topic_help(topic, registry)
     return None
 

@@ -11,7 +11,6 @@ import logging
 import os
 import resource
 import socket
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -290,7 +289,3 @@ def main(argv: list[str], limits: Limits | None = None) -> None:
     with socket.socket(fileno=int(listener)) as listening:
         serve = functools.partial(serve_connection, door)
         Doorkeeper(door.limits, serve).serve(listening, int(lifeline))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -17,6 +17,7 @@ from typing import cast
 import click
 
 from paas import background, daemon, dispatch
+from paas.commands import help as _help  # noqa: F401 - declares help
 from paas.commands.declare import Access, Context, command
 from paas.doors.control import Control
 from paas.doors.request import Request

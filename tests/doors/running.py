@@ -172,7 +172,7 @@ class Running:
             with contextlib.suppress(OSError):
                 command = Path(f"/proc/{pid}/cmdline").read_bytes()
                 name = Path(f"/proc/{pid}/comm").read_text().strip()
-                if b"ssh_server" in command:
+                if b"paas.doors.ssh" in command:
                     found["ssh door"] = pid
                 elif name == "paas-background":
                     found["background"] = pid
