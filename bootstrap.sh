@@ -25,7 +25,7 @@ home=${PAAS_HOME:-/opt/paas}
 bundle=/etc/ssl/certs/ca-certificates.crt
 mode=install
 current='Start'
-declare -i since=0
+declare -i since=0 is_quiet=0 # is_quiet: the step's output is in the log only
 
 main() {
   parse "$@"
@@ -198,8 +198,8 @@ write_command() {
 }
 
 start_nginx() {
-  [[ -z ${PAAS_NGINX_CONF:-} ]] || return 0 # the owner runs an nginx of his own
-  pgrep -x nginx >/dev/null && return
+  [[ -z ${PAAS_NGINX_CONF:-} ]] || return 0 # an nginx that the owner starts
+  kill -0 "$(cat /run/nginx.pid 2>/dev/null)" 2>/dev/null && return
   if has_systemd; then systemctl enable --now nginx; else nginx; fi
 }
 
@@ -287,7 +287,9 @@ step() {
   shift
   printf -- '-----> %s\n' "$current"
   printf -- '-----> %s\n' "$current" >>"$log"
+  is_quiet=1
   "$@" >>"$log" 2>&1
+  is_quiet=0
   ((SECONDS - since < 2)) || printf '       done in %d s\n' $((SECONDS - since))
 }
 
@@ -300,7 +302,7 @@ failed() {
   trap - ERR
   {
     printf ' !     %s failed (exit status %d): %s\n' "$current" "$1" "$2"
-    tail -n 12 "$log" | sed 's/^/ !     | /'
+    ((is_quiet == 0)) || tail -n 12 "$log" | sed 's/^/ !     | /'
     printf ' !     The whole log: %s. When the cause is mended, run this again\n' "$log"
   } >&2
   exit 1

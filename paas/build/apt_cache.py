@@ -72,7 +72,10 @@ def apt_cache_url(settings: Settings) -> str | None:
         return None
     if settings.apt_cache != "managed":
         return settings.apt_cache if _answers(settings.apt_cache) else None
-    url = _managed_url(settings)
+    try:
+        url = _managed_url(settings)
+    except Unavailable:  # no docker0: the build says so itself
+        return None
     return url if _answers(url) else None
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from paas.build.apt_cache import ensure_apt_cache
 from paas.build.stack import ensure_stack
@@ -64,8 +65,12 @@ def _migrate(settings: Settings, report: Report) -> None:
         report(f"made {settings.database}")
 
 
-def _make_stack(settings: Settings, report: Report) -> None:
-    ensure_stack(settings, report)
+def _make_images(settings: Settings, report: Report) -> None:
+    """Make stack and apt cache side by side: on a fresh host each is half a minute of one core."""
+    with ThreadPoolExecutor(1) as pool:
+        cache = pool.submit(_start_apt_cache, settings, report)
+        ensure_stack(settings, report)
+        cache.result()
 
 
 def _start_apt_cache(settings: Settings, report: Report) -> None:
@@ -101,8 +106,7 @@ STEPS: tuple[tuple[str, Callable[[Settings, Report], object]], ...] = (
     ("Host key", make_host_key),
     ("CA bundle", trust_host),
     ("Database", _migrate),
-    ("Apt cache", _start_apt_cache),
-    ("Stack images", _make_stack),
+    ("Stack and apt cache, from Debian packages", _make_images),
     ("nginx include", include_in_nginx),
     ("Firewall and vhosts", _restore_routes),
 )

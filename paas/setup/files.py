@@ -35,12 +35,16 @@ def make_directories(settings: Settings, report: Report) -> None:
         settings.hooks: 0o755,
         **{settings.hooks / f"{stage}.d": 0o755 for stage in STAGES},
     }
-    for path, mode in wanted.items():
-        is_new = not path.is_dir()
+    missing = [path for path in wanted if not path.is_dir()]
+    for path in missing:
         path.mkdir(parents=True, exist_ok=True)
-        if is_new or path.stat().st_mode & 0o7777 != mode:
+        path.chmod(wanted[path])  # whatever the umask
+    if missing:
+        report(f"made {len(missing)} directories in {settings.root}")
+    for path, mode in wanted.items():
+        if path.stat().st_mode & 0o7777 != mode:
             path.chmod(mode)
-            report(f"{path} {mode:o}")
+            report(f"{path} has mode {mode:o} again")
 
 
 def write_settings(settings: Settings, report: Report) -> None:
