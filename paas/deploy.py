@@ -72,15 +72,33 @@ def activate(
     attempt.advance(DeployState.HEALTHY)
     keep()
     release = deploys.commit(attempt.deploy.id, candidate, started, config)
-    _move_traffic(attempt)
-    finish(attempt.platform, deploys.get(attempt.deploy.id))
+    take_over(attempt)
     return release
 
 
+def take_over(attempt: Attempt) -> None:
+    """Move the traffic to the containers that the commit made current, and finish.
+
+    If the route cannot be moved, the commit is taken back. Raises ProxyUnavailable.
+    """
+    platform = attempt.platform
+    try:
+        routing.move(platform, platform.store.apps.by_id(attempt.app.id))
+    except PaasError as error:
+        platform.store.deploys.revert(attempt.deploy.id, error.message)
+        routing.restore(platform, platform.store.apps.by_id(attempt.app.id))
+        raise
+    _conclude(platform, platform.store.deploys.get(attempt.deploy.id))
+
+
 def finish(platform: Platform, deploy: Deploy) -> None:
-    """Do all that follows the commit point; idempotent, so that recovery calls it too."""
+    """Do again all that follows the commit point, for recovery; idempotent."""
+    routing.move(platform, platform.store.apps.by_id(deploy.app_id))
+    _conclude(platform, deploy)
+
+
+def _conclude(platform: Platform, deploy: Deploy) -> None:
     app = platform.store.apps.by_id(deploy.app_id)
-    routing.move(platform, app)
     containers = platform.store.containers.of(app.id)
     platform.scheduler.keep([c.id for c in containers if c.deploy_id == deploy.id])
     if deploy.branch and deploy.commit:
@@ -168,17 +186,6 @@ def _build(attempt: Attempt, plan: BuildPlan, source: Source, options: PushOptio
 
 def _exposed(image: Image) -> int | None:
     return image.exposed[0] if len(image.exposed) == 1 else None
-
-
-def _move_traffic(attempt: Attempt) -> None:
-    """Move the route after the commit; if it cannot be moved, take the commit back."""
-    platform = attempt.platform
-    try:
-        routing.move(platform, platform.store.apps.by_id(attempt.app.id))
-    except PaasError as error:
-        platform.store.deploys.revert(attempt.deploy.id, error.message)
-        routing.restore(platform, platform.store.apps.by_id(attempt.app.id))
-        raise
 
 
 def _give_up(attempt: Attempt, error: PaasError) -> None:

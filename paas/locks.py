@@ -12,6 +12,7 @@ from pathlib import Path
 from paas.errors import Conflict
 
 POLL = 0.1  # seconds
+PATIENCE = 2.0  # seconds: the reconciler holds locks for moments
 
 
 @dataclass(frozen=True)
@@ -34,24 +35,29 @@ class Locks:
 
     @contextmanager
     def app(
-        self, app_id: int, actor: str, reason: str, waiting: Callable[[Holder], None] | None = None
+        self,
+        app_id: int,
+        actor: str,
+        reason: str,
+        *,
+        waiting: Callable[[Holder], None] | None = None,
+        patience: float = PATIENCE,
     ) -> Iterator[None]:
-        """Hold the app's lock. Calls `waiting` once if somebody else holds it.
+        """Hold the app's lock; if it is not free within `patience` seconds, wait or give up.
 
-        Without `waiting` a held lock raises Conflict at once. A waiter is replaced when a newer one
-        comes; then it raises Conflict.
+        With `waiting`, that is called once and the lock is waited for, until a newer waiter comes.
+        Raises Conflict without `waiting`, and when a newer waiter took the place.
         """
         self._directory.mkdir(parents=True, exist_ok=True)
         with open(self._directory / f"app-{app_id}.lock", "a+b") as file:  # noqa: PTH123 - flock wants a descriptor
-            if not _try_lock(file.fileno()):
+            if not _try_lock_for(file.fileno(), patience):
                 holder = _read_holder(file.fileno())
                 if waiting is None:
                     raise Conflict(
                         f"Another command is at work on this app ({holder})",
                         hint="Wait until it has ended, then try again.",
                     )
-                waiting(holder)
-                self._wait(app_id, file.fileno())
+                self._wait(app_id, file.fileno(), lambda: waiting(holder))
             _write_holder(file.fileno(), Holder(actor, reason, time.time()))
             try:
                 yield
@@ -82,11 +88,12 @@ class Locks:
         with open(path, "a+b") as file:  # noqa: PTH123 - as above
             return None if _try_lock(file.fileno()) else _read_holder(file.fileno())
 
-    def _wait(self, app_id: int, descriptor: int) -> None:
+    def _wait(self, app_id: int, descriptor: int, waiting: Callable[[], None]) -> None:
         """Wait for the lock as the only waiter: the newest ticket wins, an older one gives up."""
         ticket_file = self._directory / f"app-{app_id}.next"
         ticket = f"{time.time_ns()}-{os.getpid()}"
         ticket_file.write_text(ticket)
+        waiting()
         while not _try_lock(descriptor):
             time.sleep(POLL)
             if ticket_file.read_text() != ticket:
@@ -94,6 +101,13 @@ class Locks:
                     "A newer push to this app took this one's place in the queue",
                     hint="Push again if yours is the one to keep.",
                 )
+
+
+def _try_lock_for(descriptor: int, patience: float) -> bool:
+    until = time.monotonic() + patience
+    while not (locked := _try_lock(descriptor)) and time.monotonic() < until:
+        time.sleep(POLL)
+    return locked
 
 
 def _try_lock(descriptor: int) -> bool:

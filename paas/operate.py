@@ -1,7 +1,7 @@
 """Verbs that change what runs without new code. They use the pipeline's halves."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -44,8 +44,9 @@ def reconfigure(
     if current is None or app.desired is Desired.STOPPED:
         platform.store.config.change(app.id, values, remove)
         return None
-    config = platform.store.config.preview(app.id, values, remove)
-    return _activate_again(platform, app, by, current, config)
+    return _activate_again(
+        platform, app, by, lambda: platform.store.config.preview(app.id, values, remove)
+    )
 
 
 def rollback(platform: Platform, app: App, actor: Actor, version: int | None = None) -> Release:
@@ -58,7 +59,7 @@ def rollback(platform: Platform, app: App, actor: Actor, version: int | None = N
         raise NotFound(f"{app.name} has no release to go back to", hint="releases:list shows them.")
     target = platform.store.releases.get(app.id, version or current.version - 1)
     by = Cause(actor, f"rollback to v{target.version}")
-    return _activate_again(platform, app, by, target, target.config)
+    return _activate_again(platform, app, by, lambda: target.config, target)
 
 
 def rebuild(platform: Platform, app: App, actor: Actor) -> Release:
@@ -82,20 +83,17 @@ def restart(platform: Platform, app: App, actor: Actor, reason: str = "ps:restar
 
     Config that was stored without a restart makes a new release.
     """
-    release = platform.store.releases.current(app.id)
-    if release is None:
-        raise NotFound(f"{app.name} has no release to start", hint=f"Push to {app.name} first.")
+    release = current_release(platform, app)
     by = Cause(actor, reason)
     config = platform.store.config.get(app.id)
     if dict(config) != dict(release.config):
-        _activate_again(platform, app, by, release, config)
+        _activate_again(platform, app, by, lambda: config)
         return
     with _attempt(platform, app, by, release.commit) as attempt, pipeline.undoing(attempt):
         attempt.advance(DeployState.STARTING)
         started = fleet.bring_up(attempt, fleet.blueprint(release))
-        platform.store.apps.set_desired(app.id, Desired.RUNNING)
-        platform.store.containers.replace(app.id, started)
-        pipeline.finish(platform, attempt.deploy)
+        platform.store.deploys.replace(attempt.deploy.id, started)
+        pipeline.take_over(attempt)
         attempt.reporter.milestone(f"{app.name} v{release.version} runs on new processes")
 
 
@@ -123,13 +121,21 @@ def destroy(platform: Platform, app: App, *, only_unborn: bool = False) -> None:
         now = platform.store.apps.by_id(app.id)
         if only_unborn and now.version is not None:
             raise Conflict(f"{app.name} has been deployed")
-        platform.store.apps.set_desired(app.id, Desired.STOPPED)
-        platform.proxy.switch(app.name, ())
         platform.proxy.withdraw(app.name)
+        platform.proxy.switch(app.name, ())
+        platform.store.apps.set_desired(app.id, Desired.STOPPED)
         platform.scheduler.destroy(app)
         platform.scheduler.remove_images([r.image for r in platform.store.releases.list(app.id)])
         platform.repos.destroy(app)
         platform.store.apps.destroy(app.id)
+
+
+def current_release(platform: Platform, app: App) -> Release:
+    """Return the current release. Raises NotFound before the first push."""
+    release = platform.store.releases.current(app.id)
+    if release is None:
+        raise NotFound(f"{app.name} has no release yet", hint=f"Push to {app.name} first.")
+    return release
 
 
 def publish(platform: Platform, app: App) -> None:
@@ -138,10 +144,19 @@ def publish(platform: Platform, app: App) -> None:
 
 
 def _activate_again(
-    platform: Platform, app: App, by: Cause, release: Release, config: Mapping[str, str]
+    platform: Platform,
+    app: App,
+    by: Cause,
+    read_config: Callable[[], Mapping[str, str]],
+    target: Release | None = None,
 ) -> Release:
-    """Activate an existing release's image with this config, as a new release."""
-    with _attempt(platform, app, by, release.commit) as attempt:
+    """Activate a release's image (default: the current one's) with a config, as a new release.
+
+    The config is read under the app's lock, so that two changes at once lose nothing.
+    """
+    commit = target.commit if target else None
+    with _attempt(platform, app, by, commit) as attempt:
+        release, config = target or current_release(platform, attempt.app), read_config()
         attempt.reporter.hide(tuple(config.values()))
         with pipeline.undoing(attempt):
             made = pipeline.activate(attempt, _candidate(release, config), config=config)

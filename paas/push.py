@@ -54,7 +54,11 @@ class Pusher:
             hint = f" (did you mean {self._nearest}?)" if self._nearest else ""
             sideband.write(f"{STEP}Creating {self._app.name}: a new app{hint}\n")
         with self._platform.locks.app(
-            self._app.id, self._actor.name, "push", _tell_waiting(sideband)
+            self._app.id,
+            self._actor.name,
+            "push",
+            waiting=_tell_waiting(sideband),
+            patience=0.2,
         ):
             self._refresh()
             yield

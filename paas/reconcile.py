@@ -73,10 +73,17 @@ class Reconciler:
 
     def retire(self) -> None:
         """Remove draining containers whose own connections have ended, or whose time is up."""
+        store = self._platform.store
+        # Until a switch is finished, traffic may still go to what it replaced.
+        switching = {
+            record.app_id
+            for record in store.deploys.unfinished()
+            if record.state is DeployState.SWITCHED
+        }
         rows = [
             row
-            for row in self._platform.store.containers.list()
-            if row.role is ContainerRole.DRAINING
+            for row in store.containers.list()
+            if row.role is ContainerRole.DRAINING and row.app_id not in switching
         ]
         self._draining = {r.id: self._draining.get(r.id, self._clock()) for r in rows}
         done = [row for row in rows if self._is_drained(row)]
@@ -113,7 +120,7 @@ class Reconciler:
 @contextmanager
 def _free(platform: Platform, app: App) -> Iterator[None]:
     """Hold the app's lock, or raise Conflict: whoever works on the app repairs it itself."""
-    with platform.locks.app(app.id, "paas", "reconcile"):
+    with platform.locks.app(app.id, "paas", "reconcile", patience=0):
         yield
 
 

@@ -66,7 +66,7 @@ def test_of_two_waiters_the_newest_wins_and_the_other_is_told(locks: Locks) -> N
             waiting[name].set()
 
         try:
-            with locks.app(1, name, "push", note):
+            with locks.app(1, name, "push", waiting=note, patience=0):
                 outcomes[name] = "deployed"
         except Conflict:
             outcomes[name] = "replaced"

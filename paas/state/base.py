@@ -127,8 +127,14 @@ class Deploys(Protocol):
         when somebody has cancelled the deploy, Conflict when it is over otherwise.
         """
 
+    def replace(self, deploy: int, containers: Sequence[Container]) -> None:
+        """Make these the app's CURRENT containers, without a new release, in one transaction.
+
+        All others become DRAINING; desired = RUNNING; the deploy becomes SWITCHED.
+        """
+
     def revert(self, deploy: int, error: str) -> None:
-        """Take commit() back, because the route could not be moved.
+        """Take commit() or replace() back, because the route could not be moved.
 
         The previous release, its config and its containers are current again, the new containers
         STARTING; the release row is deleted; the deploy FAILED. Raises Conflict unless the deploy
@@ -169,9 +175,6 @@ class Containers(Protocol):
 
     def current_to_draining(self, app: int) -> tuple[Container, ...]:
         """Mark the current containers as draining (ps:stop); return them."""
-
-    def replace(self, app: int, containers: Sequence[Container]) -> None:
-        """Make these CURRENT and all others of the app DRAINING, without a new release."""
 
     def forget(self, container: Container) -> None:
         """Delete the row; the container is gone."""

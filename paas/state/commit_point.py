@@ -40,19 +40,31 @@ def commit(
     return release
 
 
+def replace(database: Database, deploy: Deploy, containers: Sequence[Container]) -> None:
+    """Do what base.Deploys.replace says. Raises Cancelled or Conflict if the deploy is over."""
+    _refuse_if_over(deploy)
+    undo = _snapshot(database, deploy.app_id)
+    database.execute("UPDATE apps SET desired = 'running' WHERE id = ?", deploy.app_id)
+    make_current(database, deploy.app_id, containers)
+    database.execute(
+        "UPDATE deploys SET state = 'switched', undo = ? WHERE id = ?", undo, deploy.id
+    )
+
+
 def revert(database: Database, deploy: Deploy) -> None:
     """Do what base.Deploys.revert says, but for the deploy's state.
 
-    Raises Conflict unless the deploy is SWITCHED and its release is the current one.
+    Raises Conflict unless the deploy is SWITCHED, and is the last that changed the app.
     """
     row = database.row(
-        "SELECT deploys.undo, apps.release_id FROM deploys"
-        " JOIN releases ON releases.deploy_id = deploys.id"
-        " JOIN apps ON apps.release_id = releases.id WHERE deploys.id = ?",
+        "SELECT deploys.undo, apps.release_id AS current, releases.id AS made FROM deploys"
+        " JOIN apps ON apps.id = deploys.app_id"
+        " LEFT JOIN releases ON releases.deploy_id = deploys.id WHERE deploys.id = ?",
         deploy.id,
     )
-    if deploy.state is not DeployState.SWITCHED or row is None:
-        raise Conflict(f"Deploy {deploy.id} has no release that could be taken back")
+    is_last = row is not None and row["made"] in {None, row["current"]}
+    if deploy.state is not DeployState.SWITCHED or row is None or not is_last:
+        raise Conflict(f"Deploy {deploy.id} changed nothing that could be taken back")
     before = json.loads(row["undo"])
     database.execute(
         "UPDATE apps SET release_id = ?, desired = ? WHERE id = ?",
@@ -60,7 +72,7 @@ def revert(database: Database, deploy: Deploy) -> None:
     )
     write_config(database, deploy.app_id, before["config"])
     restore_roles(database, before["roles"])
-    database.execute("DELETE FROM releases WHERE id = ?", row["release_id"])
+    database.execute("DELETE FROM releases WHERE deploy_id = ?", deploy.id)
     database.execute("UPDATE deploys SET version = NULL WHERE id = ?", deploy.id)
 
 

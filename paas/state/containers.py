@@ -60,10 +60,6 @@ class SqliteContainers:
             )
         return tuple(_container(row) for row in rows)
 
-    def replace(self, app: int, containers: Sequence[Container]) -> None:
-        with self._database.write():
-            make_current(self._database, app, containers)
-
     def forget(self, container: Container) -> None:
         with self._database.write():
             self._database.execute(

@@ -55,6 +55,10 @@ class SqliteDeploys:
                 self._database, self.get(deploy), candidate, containers, config
             )
 
+    def replace(self, deploy: int, containers: Sequence[Container]) -> None:
+        with self._database.write():
+            commit_point.replace(self._database, self.get(deploy), containers)
+
     def revert(self, deploy: int, error: str) -> None:
         with self._database.write():
             commit_point.revert(self._database, self.get(deploy))

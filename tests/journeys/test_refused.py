@@ -36,7 +36,7 @@ def push_refused(git: Git) -> str:
     assert done.returncode != 0
     assert "[remote rejected] master -> master" in done.stderr
     assert "v1 is still serving" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "paas made a mistake" not in done.stderr
     return done.stderr
 
 

@@ -76,7 +76,7 @@ def test_stopping_drains_only_the_current(store: SqliteStore, shop: App) -> None
 def test_replacing_makes_no_release(store: SqliteStore, shop: App) -> None:
     made, old = release(store, shop)
     new = make_container(store, shop, start(store, shop))
-    store.containers.replace(shop.id, [new])
+    store.deploys.replace(new.deploy_id, [new])
     current = store.containers.of(shop.id, ContainerRole.CURRENT)
     assert [row.id for row in current] == [new.id]
     assert [row.id for row in store.containers.of(shop.id, ContainerRole.DRAINING)] == [old.id]
@@ -87,7 +87,7 @@ def test_an_apps_containers_cannot_become_anothers(store: SqliteStore, shop: App
     _, web = release(store, shop)
     other = store.apps.create("other")
     with pytest.raises(NotFound):
-        store.containers.replace(other.id, [web])
+        store.deploys.replace(start(store, other), [web])
     assert store.containers.of(shop.id)[0].role is ContainerRole.CURRENT
 
 
