@@ -75,6 +75,7 @@ class Running:
                 stdout=out,
                 stderr=out,
                 cwd="/",
+                extra_groups=[4],  # to be seen dropping it for the ssh door
             )
         daemon = self.daemon
         wait_for(lambda: self.local("help").returncode == 0 or daemon.poll() is not None)

@@ -445,6 +445,15 @@ def test_a_connection_without_a_key_ends_after_its_time(shared: Running) -> None
         assert ends(stranger)
 
 
+def test_asking_about_a_key_without_signing_buys_no_time(shared: Running) -> None:
+    with limited(shared, unauthenticated=1.0) as door, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Probing, "signs", False)
+        with contextlib.closing(paramiko.Transport(("127.0.0.1", door.port))) as transport:
+            transport.start_client(timeout=15)
+            log_in_probing(transport, load(shared, "ann"), load(shared, "ann"))
+            wait_for(lambda: not transport.is_active())
+
+
 def test_an_idle_connection_ends_after_its_time(shared: Running) -> None:
     with limited(shared, idle=1.0) as door:
         transport = paramiko.Transport(("127.0.0.1", door.port))
