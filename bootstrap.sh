@@ -182,7 +182,12 @@ install_tree() {
     "$home/venv/bin/python" -m compileall -q "$tree/paas"
     touch "$tree/complete"
   fi
+  local before old
+  before=$(readlink "$home/tree" || true)
   point "$tree" "$home/tree"
+  for old in "$home"/tree-*; do # the daemon still runs the one before
+    [[ $old == "$tree" || $old == "$before" ]] || rm -rf "$old"
+  done
   write_command
 }
 
@@ -211,17 +216,17 @@ print(s.root, s.domain, s.door_user, s.ssh_port, s.http_port, s.app_url(f"hello.
 }
 
 start_daemon() {
-  local tree
-  tree=$(readlink -f "$home/tree")
+  local mark
+  mark="$(readlink -f "$home/tree") $(sha256sum <"${PAAS_CONFIG:-/etc/paas/paas.toml}")"
   if has_systemd; then
     install_units
     systemctl enable --now paas-restore.service paas.service
   fi
-  if [[ $(cat "$root/run/tree" 2>/dev/null) != "$tree" ]]; then # another version runs: apps go on
+  if [[ $(cat "$root/run/started" 2>/dev/null) != "$mark" ]]; then # another version runs: apps go on
     if has_systemd; then systemctl restart paas; else "$home/bin/paas" stop; fi
   fi
   has_systemd || "$home/bin/paas" start
-  echo "$tree" >"$root/run/tree"
+  echo "$mark" >"$root/run/started"
 }
 
 install_units() {
