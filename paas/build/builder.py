@@ -103,7 +103,8 @@ class EngineBuilder:
                 api.inspect_image(name)  # type: ignore[no-untyped-call] # its stub lacks types
             except ImageNotFound:
                 raise BuildFailed(
-                    f"The stack image {name} is missing", hint="Its owner should run: paas setup"
+                    f"The stack image {name} is missing",
+                    hint="The host's owner should run: paas setup",
                 ) from None
         for name in checked.images:
             ensure_image(api, name, self._logins(), reporter, refresh=refresh)

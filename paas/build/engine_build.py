@@ -17,8 +17,9 @@ from paas.build.context import Context
 from paas.errors import BuildFailed, EngineUnavailable
 
 OK = 200
-# Engines with the containerd store answer this to an uploaded context before 27.5: moby#47717.
-UPLOAD_BUG = "invalid response status 403"
+# Before 27.5, engines with the containerd store ask the network for the uploaded context: no such
+# host, or a proxy's 403 (moby#47717).
+UPLOAD_BUG = "failed to read downloaded context"
 Message = dict[str, Any]
 
 

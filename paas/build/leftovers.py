@@ -20,7 +20,10 @@ from docker import APIClient
 
 from paas.build.progress import CONTEXT_VERTICES
 
-DESCRIPTIONS = dict(zip(CONTEXT_VERTICES, ("http url ", "fileop target"), strict=True))
+# What begins the records' descriptions, on Engine 20.10 and on later ones.
+DESCRIPTIONS = dict(
+    zip(CONTEXT_VERTICES, (("http url ",), ("fileop target", CONTEXT_VERTICES[1])), strict=True)
+)
 Span = tuple[str, int, int]  # vertex name, start, end in nanoseconds since the epoch
 
 

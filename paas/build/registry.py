@@ -5,6 +5,7 @@ first, and BuildKit finds the image in the engine's store and asks no registry.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from docker import APIClient
 from docker.errors import APIError, ImageNotFound
@@ -28,7 +29,8 @@ def ensure_image(
     reference = parse_reference(name)
     if reference is None:
         raise BuildFailed(f"{name} is not an image name")
-    if refresh or _inspect(api, reference) is None:
+    image = _inspect(api, reference)
+    if refresh or image is None or not _has_origin(image):
         _pull(api, reference, logins, reporter)
     image = _inspect(api, reference)
     if image is None:
@@ -40,17 +42,25 @@ def ensure_image(
         )
 
 
-def _inspect(api: APIClient, reference: Reference) -> Mapping[str, dict[str, object]] | None:
+def _inspect(api: APIClient, reference: Reference) -> Mapping[str, Any] | None:
     """Return the image if it came from its registry: only such images belong to everybody.
 
     What was built or imported on this host has no digest of that repository.
     """
     try:
-        image: Mapping[str, dict[str, object]] = api.inspect_image(str(reference))  # type: ignore[no-untyped-call] # its stub lacks types
+        image: Mapping[str, Any] = api.inspect_image(str(reference))  # type: ignore[no-untyped-call] # its stub lacks types
     except ImageNotFound:
         return None
     digests = [str(digest).partition("@")[0] for digest in image.get("RepoDigests") or ()]
     return image if reference.name in digests else None
+
+
+def _has_origin(image: Mapping[str, Any]) -> bool:
+    """Whether a digest tells that it was pulled.
+
+    The containerd store gives one to every image, its id: then only the registry can tell.
+    """
+    return not any(str(d).endswith(f"@{image['Id']}") for d in image["RepoDigests"])
 
 
 def _pull(api: APIClient, reference: Reference, logins: Logins, reporter: Reporter) -> None:

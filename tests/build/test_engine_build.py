@@ -86,7 +86,7 @@ def test_an_engine_that_cannot_take_a_body_gets_a_url_on_loopback() -> None:
     def answer(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, list[dict[str, Any]]]:
         remote = parse_qs(urlsplit(request.path).query).get("remote")
         if not remote:
-            return 200, [{"error": f"failed to load cache key: {UPLOAD_BUG}"}]
+            return 200, [{"error": f"{UPLOAD_BUG}: failed to load cache key: status 403"}]
         with urllib.request.urlopen(remote[0]) as response:
             return 200, [{"names": names(response.read()), "body": len(body)}]
 

@@ -117,7 +117,7 @@ class Impatient(Reporter):
 
     def tool(self, text: str) -> None:
         if text == "started":
-            assert is_running(f"{NAP}2")
+            assert until(lambda: is_running(f"{NAP}2"), bool)
             raise Cancelled("The deploy was cancelled")
 
 
