@@ -5,18 +5,15 @@ One process of one instance, kept alive by the supervisor; it works one task at 
 
 import contextlib
 import logging
-import os
-import selectors
+import select
 import signal
-import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from paas.errors import PaasError
 from paas.platform import Platform
 from paas.reconcile import Reconciler
-from paas.settings import Settings
 
 RETIRE, RECONCILE = 1.0, 60.0  # seconds between two looks
 
@@ -25,12 +22,11 @@ log = logging.getLogger("paas")
 
 @dataclass(frozen=True)
 class Task:
-    """Something that is done every `interval` seconds; at once when `wakes` and someone asks."""
+    """Something that is done every `interval` seconds."""
 
     name: str
     interval: float
     run: Callable[[Platform], None]
-    wakes: bool = False
 
 
 class Stopped(BaseException):
@@ -41,25 +37,10 @@ def main(platform: Platform, lifeline: int) -> None:
     """Keep one instance whole until the supervisor is gone, or until SIGTERM."""
     reconciler = Reconciler(platform)
     tasks = (
-        Task("retire", RETIRE, lambda _: reconciler.retire(), wakes=True),
+        Task("retire", RETIRE, lambda _: reconciler.retire()),
         Task("reconcile", RECONCILE, lambda _: reconciler.run()),
     )
     run_tasks(platform, tasks, lifeline)
-
-
-def wake(settings: Settings) -> None:
-    """Ask the background process to run its `wakes` tasks now; without one, nothing is lost.
-
-    A command calls it after it has left something to do, such as containers to drain.
-    """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell, contextlib.suppress(OSError):
-        bell.setblocking(False)
-        bell.sendto(b"!", str(bell_path(settings)))
-
-
-def bell_path(settings: Settings) -> Path:
-    """Return the datagram socket that wakes the background process."""
-    return settings.run / "background.sock"
 
 
 def run_tasks(platform: Platform, tasks: Sequence[Task], lifeline: int) -> None:
@@ -68,45 +49,25 @@ def run_tasks(platform: Platform, tasks: Sequence[Task], lifeline: int) -> None:
     Every task runs once at the start. One that fails is logged and comes again at its interval.
     """
     signal.signal(signal.SIGTERM, _stop)
-    with contextlib.suppress(Stopped), _listen(bell_path(platform.settings)) as bell:
-        selector = selectors.DefaultSelector()
-        selector.register(bell, selectors.EVENT_READ)
-        selector.register(lifeline, selectors.EVENT_READ)
-        due = {task.name: 0.0 for task in tasks}
+    due = {task.name: 0.0 for task in tasks}
+    with contextlib.suppress(Stopped):
         while True:
             for task in tasks:
                 if due[task.name] <= time.monotonic():
                     _run(task, platform)
                     due[task.name] = time.monotonic() + task.interval
-            pause = max(0.0, min(due.values()) - time.monotonic()) if due else None
-            rung = [key.fileobj for key, _ in selector.select(pause)]
-            if lifeline in rung:
+            pause = max(0.0, min(due.values()) - time.monotonic())
+            if select.select([lifeline], [], [], pause)[0]:
                 return
-            if bell in rung:
-                _drain(bell)
-                due |= {task.name: 0.0 for task in tasks if task.wakes}
 
 
 def _run(task: Task, platform: Platform) -> None:
     try:
         task.run(platform)
+    except PaasError as error:
+        log.warning("%s: %s (%s)", task.name, error.message, error.hint)
     except Exception:
         log.exception("background task %s failed", task.name)
-
-
-def _listen(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    bell.bind(str(path))
-    os.chmod(path, 0o600)  # noqa: PTH101 - the path is a socket's address here
-    bell.setblocking(False)
-    return bell
-
-
-def _drain(bell: socket.socket) -> None:
-    with contextlib.suppress(BlockingIOError):
-        while bell.recv(16):
-            pass
 
 
 def _stop(*_: object) -> None:

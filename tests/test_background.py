@@ -10,7 +10,8 @@ from typing import cast
 
 import pytest
 
-from paas.background import Task, run_tasks, wake
+from paas.background import Task, run_tasks
+from paas.errors import EngineUnavailable
 from paas.platform import Platform
 from paas.settings import Settings
 
@@ -37,17 +38,16 @@ class Loop:
     def end(self) -> None:
         os.close(self.ends[1])
 
-    def task(self, name: str, then: Callable[[], None] = lambda: None, **options: bool) -> Task:
+    def task(self, name: str, then: Callable[[], None] = lambda: None) -> Task:
         def run(_: Platform) -> None:
             self.ran.append(name)
             then()
 
-        return Task(name, LONG, run, **options)
+        return Task(name, LONG, run)
 
 
 @pytest.fixture(name="loop")
 def make_loop(tmp_path: Path) -> Loop:
-    (tmp_path / "run").mkdir()
     return Loop(Small(Settings(root=tmp_path)))
 
 
@@ -75,18 +75,16 @@ def test_a_task_comes_again_at_its_interval(loop: Loop) -> None:
     assert loop.run(Task("a", 0.01, count)) == ["a", "a", "a"]
 
 
-def test_waking_runs_the_tasks_that_ask_for_it_at_once(loop: Loop) -> None:
-    def second_time() -> None:
-        if loop.ran.count("a") == 2:
-            loop.end()
-        else:
-            wake(loop.platform.settings)
+def test_a_part_of_the_host_that_does_not_answer_is_one_line_in_the_log(
+    loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise EngineUnavailable("Docker does not answer", hint="start it")
 
-    assert loop.run(loop.task("a", second_time, wakes=True), loop.task("b")) == ["a", "b", "a"]
-
-
-def test_waking_nobody_is_no_error(loop: Loop) -> None:
-    wake(loop.platform.settings)
+    loop.run(loop.task("a", fail), loop.task("b", loop.end))
+    assert [record.getMessage() for record in caplog.records] == [
+        "a: Docker does not answer (start it)"
+    ]
 
 
 def test_sigterm_ends_the_loop_in_the_middle_of_a_task(loop: Loop) -> None:

@@ -159,7 +159,7 @@ def main() -> None:
         return dispatch.handle(platform, request, uid, control)
 
     def run_background(lifeline: int) -> None:
-        tasks = (background.Task("tick", 3600.0, tick, wakes=True),)
+        tasks = (background.Task("tick", 3600.0, tick),)
         background.run_tasks(platform, tasks, lifeline)
 
     daemon.Supervisor(settings, handle, run_background, **limits).serve()
