@@ -7,6 +7,7 @@ history.
 
 import os
 import resource
+import select
 import signal
 import subprocess
 from contextlib import suppress
@@ -21,6 +22,7 @@ from paas.git.objects import parse_commit, parse_tag, parse_tree
 from paas.git.quarantine import Quarantine
 from paas.git.scan import BLOB, COMMIT, PIECE, TAG, TREE, PackStream
 
+TOO_LONG = "The pack took too long to unpack"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 # Faults of old tools that do no harm and stand in many real histories (git-fsck(1)).
 FORGIVEN = [
@@ -99,11 +101,9 @@ class GitIndexer:
 
     def finish(self) -> None:
         self._close_input()
-        try:
-            status = self._process.wait(self._limits.index_seconds)
-        except subprocess.TimeoutExpired as error:
-            raise SourceRefused("The pack took too long to unpack") from error
-        if status:
+        if not _has_ended(self._process.pid, self._limits.index_seconds):
+            raise SourceRefused(TOO_LONG)
+        if status := self._process.wait():
             raise self._explain(status)
 
     def close(self) -> None:
@@ -126,11 +126,22 @@ class GitIndexer:
         lines = self._errors.read_text(errors="replace").splitlines()
         told = [line.partition(": ")[2] for line in lines if line.startswith(("error:", "fatal:"))]
         if status == -signal.SIGXCPU:
-            return SourceRefused("The pack took too long to unpack")
+            return SourceRefused(TOO_LONG)
         if any("did not receive expected object" in line for line in told):
             return Incomplete(told[-1].rpartition(" ")[2])
         why = told[0] if told else f"git index-pack ended with {status}"
         return SourceRefused(f"The pack was refused: {why}")
+
+
+def _has_ended(process: int, seconds: int) -> bool:
+    """Wait for a child; Popen.wait() with a timeout would sleep in steps of up to 50 ms."""
+    descriptor = os.pidfd_open(process)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(descriptor)
 
 
 def _environment(quarantine: Quarantine) -> dict[str, str]:

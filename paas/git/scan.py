@@ -18,6 +18,8 @@ HEADER, TRAILER, ID = 12, 20, 20
 PIECE = 64 * 1024
 NUMBER_BYTES = 9  # a number of variable length with more would pass 63 bits
 MORE = 0x80  # set in each byte of such a number but the last
+LAST_BYTE = b"\x7f"  # the largest one without MORE
+WRONG_LENGTH = "The pack is broken: an object is not as long as it says"
 SHALLOW_HINT = "Push a shallow clone (git clone --depth 1), or take large files out of the history."
 
 
@@ -140,20 +142,19 @@ class PackStream:
             if self._at == len(self._data):
                 self._refill()
             piece = self._data[self._at : self._at + window]
-            out = self._decompress(engine, piece, size)
-            while True:
+            rest = piece
+            while rest and not engine.eof:
+                out = self._decompress(engine, rest, size)
                 total += len(out)
+                if total > size:
+                    raise SourceRefused(WRONG_LENGTH)
                 if len(kept) < keep:
                     kept += out[: keep - len(kept)]
-                if total > size or engine.eof or not engine.unconsumed_tail:
-                    break
-                out = self._decompress(engine, engine.unconsumed_tail, size)
-            if total > size:
-                break
+                rest = engine.unconsumed_tail
             self._at += len(piece) - len(engine.unused_data)
             window = PIECE
         if total != size:
-            raise SourceRefused("The pack is broken: an object is not as long as it says")
+            raise SourceRefused(WRONG_LENGTH)
         return kept
 
     def _decompress(self, engine: "zlib._Decompress", piece: bytes, size: int) -> bytes:
@@ -215,13 +216,13 @@ class PackStream:
 
 def delta_result(start: bytes) -> int:
     """Return the size that a delta makes, from its first bytes: base size, then result size."""
-    numbers, number, shift = [], 0, 0
-    for byte in start:
+    place = 0
+    while start[place : place + 1] > LAST_BYTE:
+        place += 1
+    number = shift = 0
+    for byte in start[place + 1 :]:
         number |= (byte & 0x7F) << shift
+        if byte < MORE:
+            return number
         shift += 7
-        if not byte & MORE:
-            numbers.append(number)
-            number = shift = 0
-    if len(numbers) < 2:  # noqa: PLR2004 - base and result
-        raise SourceRefused("The pack is broken: a delta without sizes")
-    return numbers[1]
+    raise SourceRefused("The pack is broken: a delta without sizes")
