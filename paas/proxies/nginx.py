@@ -43,6 +43,8 @@ class NginxProxy:
         return (*self._check_nginx(), *self._routes.check())
 
     def publish(self, site: Site) -> bool:
+        self._routes.ensure()
+        self._sites.refresh()
         text = self._sites.render(site) if site.domains else None
         return self._change({self._file(site.app): text})
 
@@ -54,6 +56,7 @@ class NginxProxy:
 
     def restore(self, sites: Sequence[Site], routes: Mapping[str, Sequence[Route]]) -> None:
         self._routes.restore(routes)
+        self._sites.refresh()
         wanted = {self._file(s.app): self._sites.render(s) for s in sites if s.domains}
         found = (self._folder / "sites").glob("*.conf")
         self._change({**dict.fromkeys(found), **wanted})

@@ -55,16 +55,19 @@ class Routes:
         file = self._folder / f"{app_name(app)}.nft"
         wanted = self._render(routes)
         with locked(self._lock):
+            self._ensure_wall()
             old = file.read_text() if file.exists() else ""
-            if not self._wall.exists():
-                self._write_wall()
-                self._load()
             _store(file, wanted)
             try:
                 self._replace(old, wanted)
             except ProxyUnavailable:
                 _store(file, old)
                 raise
+
+    def ensure(self) -> None:
+        """Load the wall if it never was: before that, service addresses would leave the host."""
+        with locked(self._lock):
+            self._ensure_wall()
 
     def restore(self, routes: Mapping[str, Sequence[Route]]) -> bool:
         """Make files and kernel equal to these routes of all apps; return whether they differed."""
@@ -116,6 +119,11 @@ class Routes:
         if not removal and not new:
             return
         if _run("nft", "-f", "-", stdin=removal + new).returncode:
+            self._load()
+
+    def _ensure_wall(self) -> None:
+        if not self._loaded.exists():
+            self._write_wall()
             self._load()
 
     def _write_wall(self) -> bool:

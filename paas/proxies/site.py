@@ -89,6 +89,11 @@ class Sites:
             autoescape=False,  # noqa: S701 - the output is not HTML; see the module's docstring
         )
 
+    def refresh(self) -> None:
+        """Read the templates anew: the owner may have put one in the place of a shipped one."""
+        if self._environment.cache is not None:
+            self._environment.cache.clear()
+
     def render(self, site: Site) -> str:
         """Return the site's vhost. Raises InvalidName, UsageError, ProxyUnavailable (template)."""
         chosen = {name: check_option(name, value) for name, value in site.options.items()}

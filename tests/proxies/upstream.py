@@ -8,6 +8,7 @@ import json
 import sys
 
 READ_LIMIT = 64 * 1024
+died: list[str] = []  # methods of the requests that were taken and never answered
 
 
 async def serve_connection(
@@ -32,12 +33,21 @@ async def answer(name: str, reader: asyncio.StreamReader, writer: asyncio.Stream
     if headers.get("upgrade", "").lower() == "websocket":
         await echo_lines(name, reader, writer)
         return False
+    if path == "/die":  # take the request, and hang up
+        died.append(line.split()[0])
+        return False
     if path == "/stream":
         await stream(reader, writer)
         return False
     if path.startswith("/hold"):
         await asyncio.sleep(float(path.partition("=")[2]))
-    shown = {"name": name, "line": line, "headers": headers, "body": body.decode("latin-1")}
+    shown = {
+        "name": name,
+        "line": line,
+        "headers": headers,
+        "died": died,
+        "body": body.decode("latin-1"),
+    }
     status = "500 Broken" if path == "/broken" else "200 OK"
     text = json.dumps(shown).encode()
     writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text)
