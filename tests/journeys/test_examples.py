@@ -1,0 +1,69 @@
+"""Real applications, pushed as their authors wrote them."""
+
+import re
+import subprocess
+
+import pytest
+
+from tests.journeys.instance import Instance
+
+EXPECTED = {
+    "hello": "Hello",
+    "flask": "",
+    "django": "",
+    "vite": "<script",
+    "docker-two-stage": "",
+    "docker-apt": "",
+}
+
+
+@pytest.mark.parametrize("example", EXPECTED)
+def test_an_example_goes_live_and_answers(paas: Instance, example: str) -> None:
+    git = paas.app(example, example)
+    said = git.push().stderr
+    assert f"Deployed {example} v1" in said
+    assert paas.status(example) in {200, 302}
+    assert EXPECTED[example] in paas.curl(example, "/", "-L").stdout
+
+
+def test_an_image_that_says_root_still_runs_as_a_user_of_its_own(paas: Instance) -> None:
+    [name] = [n for n in paas.containers() if "-docker-two-stage." in n]
+    found = subprocess.run(
+        ["ps", "-eo", "uid,args"], capture_output=True, text=True, check=True, timeout=10
+    )
+    servers = re.findall(r"^\s*(\d+) server$", found.stdout, re.MULTILINE)
+    assert servers, name
+    assert all(int(uid) > 200_000 for uid in servers)
+
+
+def test_django_serves_its_collected_files(paas: Instance) -> None:
+    page = paas.curl("django", "/", "-L").stdout
+    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert files, page
+    assert paas.status("django", files[0]) == 200
+
+
+def test_an_asset_of_the_built_site_is_served(paas: Instance) -> None:
+    page = paas.curl("vite").stdout
+    assets = re.findall(r'src="(/assets/[^"]+\.js)"', page)
+    assert assets, page
+    assert paas.status("vite", assets[0]) == 200
+
+
+def test_two_people_see_each_other_s_edits_over_long_polling(paas: Instance) -> None:
+    git = paas.app("code-it", "code-it")
+    said = git.push().stderr
+    assert "Node" in said
+    assert git.ssh.run("domains:add", "code-it", "localhost").returncode == 0
+    install = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
+    subprocess.run(install, cwd=git.tree, check=True, capture_output=True, timeout=240)
+    done = subprocess.run(
+        ["node", "test.js", f"http://localhost:{paas.http_port}"],
+        cwd=git.tree,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "two clients see each other's edits" in done.stdout
