@@ -25,13 +25,12 @@ from paas.doors import wire
 from paas.doors.control import Control
 from paas.doors.host_key import keep_host_key
 from paas.doors.request import Request
-from paas.errors import UsageError
+from paas.listen import listen_tcp, listen_unix
 from paas.pidfile import hold_pid_file
 from paas.settings import Settings
 from paas.wiring import build_platform
 
 CHILDREN = 200  # requests at work at the same time
-BACKLOG = 128
 FIRST_DELAY, LAST_DELAY = 0.2, 30.0  # seconds before a helper is started again
 STEADY = 60.0  # seconds after which a helper that dies counts as a first failure again
 OOM_SCORE = -200
@@ -274,35 +273,6 @@ def refuse(connection: socket.socket, say: str) -> None:
     connection.setblocking(False)
     with contextlib.suppress(OSError):
         wire.send(connection, {"exit": 75, "say": say})
-
-
-def listen_unix(path: Path, group: int) -> socket.socket:
-    """Listen where only root and the doors' group may connect; replace a crashed one's socket."""
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    os.chown(path, 0, group)
-    path.chmod(0o660)
-    listener.listen(BACKLOG)
-    listener.setblocking(False)
-    return listener
-
-
-def listen_tcp(host: str, port: int) -> socket.socket:
-    """Listen for the ssh door: it may then be weak and restarted, and no connection is refused."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise UsageError(
-            f"Cannot listen on {host} port {port}: {error.strerror}",
-            hint="Set ssh_port in paas.toml (or PAAS_SSH_PORT) to a free port.",
-        ) from error
-    listener.listen(BACKLOG)
-    return listener
 
 
 def open_log(path: Path) -> None:
