@@ -1,45 +1,69 @@
-"""A proxy without nginx: it remembers what is served and where it goes, and can refuse."""
+"""A proxy without nginx and kernel: remembers sites and routes, and can refuse."""
 
 from collections.abc import Mapping, Sequence
 
 from paas.errors import ProxyUnavailable
-from paas.model import Finding
+from paas.model import Finding, app_name, domain_name
 from paas.proxies.base import Route, Site
+from paas.proxies.site import check_option
 
 
 class FakeProxy:
-    """Implements paas.proxies.base.Proxy in memory."""
+    """Holds what is served. While `is_down` is set every change is refused and changes nothing."""
 
     def __init__(self) -> None:
         self.sites: dict[str, Site] = {}
         self.routes: dict[str, tuple[Route, ...]] = {}
         self.is_down = False
-        self.refuses: set[str] = set()  # domains that "nginx -t" refuses
+        self.reloads = 0
 
     def check(self) -> tuple[Finding, ...]:
-        return (Finding("nginx", "fail" if self.is_down else "ok", "fake nginx"),)
+        level = "fail" if self.is_down else "ok"
+        return (Finding("nginx", level, "A fake proxy", "Start it" if self.is_down else ""),)
 
     def publish(self, site: Site) -> bool:
-        self._answer()
-        if self.refuses.intersection(site.domains):
-            raise ProxyUnavailable("nginx refused the change", hint="Run: paas doctor")
-        changed = self.sites.get(site.app) != site
-        self.sites[site.app] = site
-        return changed
+        _check(site)
+        wanted = {**self.sites, site.app: site}
+        return self._serve({app: s for app, s in wanted.items() if s.domains})
 
     def withdraw(self, app: str) -> None:
-        self._answer()
-        self.sites.pop(app, None)
+        self._serve({name: site for name, site in self.sites.items() if name != app})
 
     def switch(self, app: str, routes: Sequence[Route]) -> None:
-        self._answer()
-        self.routes[app] = tuple(routes)
+        self._refuse_if_down()
+        self.routes[app_name(app)] = tuple(routes)
 
     def restore(self, sites: Sequence[Site], routes: Mapping[str, Sequence[Route]]) -> None:
-        self._answer()
-        self.sites = {site.app: site for site in sites}
-        self.routes = {app: tuple(each) for app, each in routes.items()}
+        for site in sites:
+            _check(site)
+        self._refuse_if_down()
+        self.routes = {app_name(app): tuple(listed) for app, listed in routes.items()}
+        self._serve({site.app: site for site in sites if site.domains})
 
-    def _answer(self) -> None:
+    def answer(self, domain: str) -> tuple[Route, ...] | None:
+        """Return where requests for a domain go: () when nothing runs, None for an unknown host."""
+        for site in self.sites.values():
+            if domain in site.domains:
+                known = [route for routes in self.routes.values() for route in routes]
+                return tuple(route for route in known if route.service in site.upstreams)
+        return None
+
+    def _serve(self, sites: dict[str, Site]) -> bool:
+        if sites == self.sites:
+            return False
+        self._refuse_if_down()
+        self.sites = sites
+        self.reloads += 1
+        return True
+
+    def _refuse_if_down(self) -> None:
         if self.is_down:
-            raise ProxyUnavailable("nginx does not run", hint="Run: paas doctor")
+            raise ProxyUnavailable("nginx is not running", hint="Run: systemctl start nginx")
+
+
+def _check(site: Site) -> None:
+    app_name(site.app)
+    for domain in site.domains:
+        domain_name(domain)
+    for name, value in site.options.items():
+        check_option(name, value)

@@ -1,0 +1,66 @@
+"""The rendered files, and the table of options."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from paas.errors import InvalidName, UsageError
+from paas.proxies import site as module
+from paas.proxies.base import Site
+from paas.proxies.site import DEFAULT_SERVER, LIMITS, OPTIONS, Sites, check_option
+from paas.settings import Settings
+from tests.conftest import Golden
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+@pytest.fixture
+def sites(monkeypatch: pytest.MonkeyPatch) -> Sites:
+    monkeypatch.setattr(module, "IPV6", Path("/"))
+    return Sites(Settings())
+
+
+def test_a_site_renders_as_in_the_golden_file(sites: Sites, golden: Golden) -> None:
+    domains, upstreams = ("shop.paas.localhost", "xn--bcher-kva.example"), ("10.214.0.1",)
+    golden(GOLDEN / "site.conf", sites.render(Site("shop", domains, upstreams)))
+
+
+def test_the_shared_files_render_as_in_the_golden_files(sites: Sites, golden: Golden) -> None:
+    golden(GOLDEN / "paas.conf", sites.render_main(()))
+    golden(GOLDEN / "default.conf", sites.render_default(()))
+
+
+def test_what_the_owner_has_himself_is_left_out(sites: Sites) -> None:
+    assert "server_names_hash" not in sites.render_main(LIMITS)
+    assert "default_server" not in sites.render_default([DEFAULT_SERVER])
+
+
+def test_without_ipv6_nothing_listens_on_it(
+    sites: Sites, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "IPV6", tmp_path / "missing")
+    assert "[::]" not in sites.render(Site("shop", ("a.example",), ()))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_accepts_its_default_and_changes_the_vhost(sites: Sites, name: str) -> None:
+    assert check_option(name, OPTIONS[name].default) == OPTIONS[name].default
+    other = {"on": "off", "off": "on"}.get(OPTIONS[name].default)
+    other = other or OPTIONS[name].default.replace("1", "2").replace("5", "7").replace("6", "7")
+    other = other.replace("3", "4") if other == OPTIONS[name].default else other
+    plain = Site("shop", ("a.example",), ("10.214.0.1",))
+    changed = dataclasses.replace(plain, options={name: other})
+    assert sites.render(changed) != sites.render(plain)
+
+
+def test_an_unknown_option_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(UsageError) as seen:
+        check_option("root", "/etc")
+    assert "client-max-body-size" in seen.value.hint
+
+
+def test_a_root_with_odd_characters_cannot_get_into_a_file() -> None:
+    odd = Sites(Settings(root=Path("/srv/a;b")))
+    with pytest.raises(InvalidName):
+        odd.render(Site("shop", ("a.example",), ()))
