@@ -15,7 +15,7 @@ from paas.errors import PaasError
 from paas.platform import Platform
 from paas.reconcile import Reconciler
 
-RETIRE, RECONCILE = 1.0, 60.0  # seconds between two looks
+RETIRE, RECONCILE, TIDY = 1.0, 60.0, 60.0  # seconds between two looks
 
 log = logging.getLogger("paas")
 
@@ -39,6 +39,7 @@ def main(platform: Platform, lifeline: int) -> None:
     tasks = (
         Task("retire", RETIRE, lambda _: reconciler.retire()),
         Task("reconcile", RECONCILE, lambda _: reconciler.run()),
+        Task("tidy", TIDY, lambda _: platform.builder.tidy()),
     )
     run_tasks(platform, tasks, lifeline)
 

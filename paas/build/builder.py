@@ -16,7 +16,7 @@ from paas.build.context import Context, make_context
 from paas.build.dockerfile import CA_FILE, CONTEXT, Checked, Rules, check_dockerfile
 from paas.build.engine_build import BuildRequest, run_build
 from paas.build.explain import explain
-from paas.build.leftovers import forget_contexts, note_context
+from paas.build.leftovers import forget_contexts, has_notes, note_context
 from paas.build.limits import limit_builds
 from paas.build.progress import Progress
 from paas.build.registry import Logins, ensure_image
@@ -77,8 +77,10 @@ class EngineBuilder:
 
     def tidy(self) -> None:
         """Remove from the engine's cache what earlier builds left there. Raises Unavailable."""
-        with engine(self._settings) as client:
-            forget_contexts(self._settings.run / "contexts", client.api)
+        directory = self._settings.run / "contexts"
+        if has_notes(directory):
+            with engine(self._settings) as client:
+                forget_contexts(directory, client.api)
 
     def _rules(self, plan: BuildPlan, api: APIClient) -> Rules:
         settings, version = self._settings, api.version(api_version=False)

@@ -33,6 +33,11 @@ def note_context(directory: Path, spans: Iterable[Span]) -> None:
     (directory / f"{time.time_ns()}.json").write_text(json.dumps(list(spans)))
 
 
+def has_notes(directory: Path) -> bool:
+    """Whether a build left something since the last look."""
+    return any(directory.glob("*.json"))
+
+
 def forget_contexts(directory: Path, api: APIClient) -> int:
     """Remove the records of all noted builds, by id; return how many. Raises docker's errors."""
     notes = sorted(directory.glob("*.json"))
