@@ -16,7 +16,7 @@ from paas.model import App, Container, ProcessState
 from paas.schedulers.base import Listener, Observed, Scheduler
 from paas.walls import recognise
 
-POLL = 0.05  # seconds between looks while the port is closed
+POLL = 0.05  # seconds between looks while the port is closed; the first ones are closer
 PAUSE = 0.5  # seconds after a bad answer: each look may cost the app a traceback
 CONNECT = 1.0  # seconds; the container is on this host
 ANSWER = 5.0  # seconds for the status line
@@ -69,7 +69,8 @@ def wait(  # noqa: PLR0913, PLR0917 - the six things that a check needs, each of
             process.check_alive()
             if look.has_opened:
                 needed, last = IN_A_ROW, look
-        time.sleep(min(PAUSE if needed > 1 else POLL, max(timeout - elapsed, 0)))
+        pause = PAUSE if needed > 1 else min(POLL, 0.01 + elapsed / 4)
+        time.sleep(min(pause, timeout - elapsed))
     raise process.unhealthy(last, timeout, check_path or "/")
 
 

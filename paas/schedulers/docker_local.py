@@ -23,6 +23,7 @@ from paas.settings import Settings
 
 KEPT: Any = {"Name": "unless-stopped"}  # Any: docker's stubs know two of the four policies
 PARALLEL = 16  # threads that stop containers; each mostly waits
+NOT_RUNNING = re.compile(r"(container|is) not running", re.IGNORECASE)
 MISSING_NETWORK = re.compile(r"network \S+ not found|could not find (a )?network", re.IGNORECASE)
 
 
@@ -55,8 +56,11 @@ class DockerLocal:
             with self._engine.answering():
                 try:
                     self._engine.api.update_container(container_id, restart_policy=KEPT)
-                except NotFound:
-                    continue
+                except APIError as error:
+                    # One that ended just now is for the reconciler, which starts it anew.
+                    ended = NOT_RUNNING.search(explanation(error))
+                    if not ended and not isinstance(error, NotFound):
+                        raise
 
     def stop(self, container_ids: Sequence[str], timeout: float) -> None:
         if not container_ids:

@@ -139,6 +139,11 @@ def test_a_kept_process_comes_back_after_a_crash(world: World) -> None:
     assert seen.state in {ProcessState.RUNNING, ProcessState.RESTARTING}
 
 
+def test_a_process_that_ended_meanwhile_can_be_kept(world: World) -> None:
+    for _ in range(5):
+        world.scheduler.keep([world.start(EXITS)])
+
+
 def test_stop_removes_all_even_those_that_ignore_term_or_are_gone(world: World) -> None:
     ids = [world.start(SLEEPS, 1), world.start(IGNORES_TERM, 2), world.start(EXITS, 3), NOTHING]
     world.scheduler.keep(ids)

@@ -66,7 +66,7 @@ def test_what_the_engine_refuses_is_told_with_a_hint(prison: Prison) -> None:
         tar.close()
         empty = json.loads(api.import_image_from_data(archive.getvalue(), "schedtest/none"))
     image = empty["status"]
-    with pytest.raises(StartFailed, match=r"web\.1 cannot be started: No command") as caught:
+    with pytest.raises(StartFailed, match=r"web\.1 cannot be started: (?i:no command)") as caught:
         prison.scheduler.start(replace(prison.spec(SLEEPS), image=image, command=None))
     assert "CMD" in caught.value.hint
     assert prison.scheduler.containers() == ()
