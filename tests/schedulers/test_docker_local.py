@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -85,20 +86,26 @@ def test_keep_changes_no_limit_and_survives_in_the_engine(prison: Prison) -> Non
     assert after == before
 
 
-def test_other_instances_and_other_containers_are_not_seen(prison: Prison) -> None:
+def test_other_instances_and_other_containers_are_not_seen(prison: Prison, helper: str) -> None:
     other = DockerLocal(replace(make_settings(prison.scheduler._settings.engine), instance="sch"))
     container = prison.scheduler.start(prison.spec(SLEEPS))
-    api = prison.scheduler._engine.api
-    helper = api.create_container(
-        prison.image, labels={"paas.instance": "schedtest"}, name="schedtest-apt-cache"
-    )["Id"]
     assert other.containers() == ()
     assert [c.id for c in prison.scheduler.containers()] == [container]
     other.destroy(APP)
-    prison.scheduler.destroy(APP)
-    assert api.inspect_container(helper)["Name"] == "/schedtest-apt-cache"
-    api.remove_container(helper, v=True)
     other.close()
+    assert [c.id for c in prison.scheduler.containers()] == [container]
+    prison.scheduler.destroy(APP)
+    assert prison.scheduler._engine.api.inspect_container(helper)["Name"] == "/schedtest-apt-cache"
+
+
+@pytest.fixture
+def helper(prison: Prison) -> Iterator[str]:
+    """A container of the instance that is no app's."""
+    api = prison.scheduler._engine.api
+    labels = {"paas.instance": "schedtest"}
+    made = api.create_container(prison.image, labels=labels, name="schedtest-apt-cache")["Id"]
+    yield made
+    api.remove_container(made, v=True)
 
 
 def test_the_address_survives_a_restart(prison: Prison) -> None:
