@@ -27,6 +27,8 @@ PORT = 3142
 BRIDGE, SIOCGIFADDR = b"docker0", 0x8915
 SPEC = "paas.spec"  # label: a hash of how the container was made
 PROBE_TIMEOUT = 0.5  # seconds; the cache is on this host
+START_TIMEOUT = 60  # seconds; while a stack is imported the engine starts containers slowly
+TRIES = 3
 KEEP_DAYS = 30
 # acng.conf(5): no ReportPage is no admin page, a pattern that matches nothing is no CONNECT.
 # Whatever does not end in "deb" passes too, and is revalidated each time: the plain http of builds
@@ -217,11 +219,13 @@ def _status(url: str, target: str, timeout: float) -> int | None:
 def _check_mirror(container: Container, url: str, settings: Settings) -> None:
     """Fetch one small file through the cache; stop a cache that would only break builds."""
     _, mirror, suite, _ = apt_sources(settings.suite)[0].split()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + START_TIMEOUT
     while not _answers(url) and time.monotonic() < deadline:
         time.sleep(0.05)
-    if _status(url, f"{mirror}/dists/{suite}/InRelease", timeout=30) == http.client.OK:
-        return
+    for _ in range(TRIES):
+        if _status(url, f"{mirror}/dists/{suite}/InRelease", timeout=30) == http.client.OK:
+            return
+        time.sleep(1)
     log = container.logs(tail=5).decode(errors="replace").splitlines()
     container.stop(timeout=2)
     raise Unavailable(
