@@ -49,14 +49,20 @@ class PushHandler(Protocol):
         """Return the branch that deploys; None: the first of main and master that is pushed."""
 
     def deploy(self, push: Push, sideband: Sideband) -> None:
-        """Deploy; the ref moves only if this returns. A PaasError becomes `ng <ref> <message>`."""
+        """Deploy; the ref moves only if this returns. A PaasError becomes `ng <ref> <message>`.
+
+        It shows its own failure. All other failures, of lock() too, are shown by the git room.
+        """
 
 
 class Repos(Protocol):
     """The bare repositories of one instance."""
 
     def receive(self, app: App, stdin: BinaryIO, stdout: BinaryIO, handler: PushHandler) -> int:
-        """Speak git-receive-pack to its end; return the exit status."""
+        """Speak git-receive-pack to its end; return 0 if every ref was taken, else 1.
+
+        Both streams must have a descriptor.
+        """
 
     def upload(self, app: App, stdin: BinaryIO, stdout: BinaryIO) -> int:
         """Speak git-upload-pack to its end; return the exit status."""
@@ -80,4 +86,4 @@ class Repos(Protocol):
         """Remove the repository."""
 
     def sweep(self) -> None:
-        """Remove quarantines whose receiving process is gone."""
+        """Remove quarantines whose receiving process is gone; join packs where there are many."""

@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Protocol
 
 from dulwich.pack import Pack, UnpackedObjectIterator
@@ -87,7 +88,11 @@ class GitIndexer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                env=_environment(quarantine),
+                env=clean_environment(quarantine.repository)
+                | {
+                    "GIT_OBJECT_DIRECTORY": str(quarantine.objects),
+                    "GIT_QUARANTINE_PATH": str(quarantine.objects),
+                },
                 cwd=quarantine.path,
             )
         _confine(self._process.pid, limits)
@@ -144,16 +149,15 @@ def _has_ended(process: int, seconds: int) -> bool:
         os.close(descriptor)
 
 
-def _environment(quarantine: Quarantine) -> dict[str, str]:
+def clean_environment(repository: Path) -> dict[str, str]:
+    """Return the environment of a git that sees nobody's configuration."""
     return {
         "PATH": PATH,
         "HOME": "/nonexistent",
         "LC_ALL": "C",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_DIR": str(quarantine.repository),
-        "GIT_OBJECT_DIRECTORY": str(quarantine.objects),
-        "GIT_QUARANTINE_PATH": str(quarantine.objects),
+        "GIT_DIR": str(repository),
         "GIT_NO_REPLACE_OBJECTS": "1",
     }
 

@@ -69,7 +69,7 @@ class Intake:
         Errors that are not PaasErrors are raised when the answer is complete.
         """
         try:
-            with _refusals():
+            with _refusals(), self._progress.alive():
                 self._judge_names(answer)
                 self._take_pack(answer, quarantine, receive)
                 self._judge_objects(answer, quarantine)

@@ -30,6 +30,7 @@ from paas.git.store import (
     remove_ref,
     write_ref,
 )
+from paas.git.tidy import tidy
 from paas.git.upload import ServedLine, answer_error, serve
 from paas.git.wire import Line, Outlet, Progress
 from paas.model import App
@@ -150,6 +151,7 @@ class DulwichRepos:
     def sweep(self) -> None:
         for path in self._settings.repos.glob("*.git"):
             sweep(path)
+            tidy(path, self._git)
 
 
 def _deploy_ref(deploy_id: int) -> bytes:

@@ -3,7 +3,8 @@
 import os
 import select
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from dulwich.protocol import SIDE_BAND_CHANNEL_PROGRESS, ReceivableProtocol, pkt_line
@@ -51,6 +52,9 @@ class Line(ReceivableProtocol):
         return super().read(size) if size else b""
 
 
+KEEPALIVE = 5.0  # seconds, as git's receive.keepAlive
+
+
 class Progress:
     """git/base.py's Sideband: text on sideband 2. Silent for clients without it and gone ones."""
 
@@ -65,6 +69,22 @@ class Progress:
 
     def keepalive(self) -> None:
         self._packet(b"")
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Send keep-alives from a thread, whatever the working thread waits for."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(stop,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _beat(self, stop: threading.Event) -> None:
+        while not stop.wait(KEEPALIVE):
+            self.keepalive()
 
     def _packet(self, data: bytes) -> None:
         if self.enabled:

@@ -210,3 +210,13 @@ def is_running(pid: str) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_keepalives_are_sent_while_a_push_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paas.git.wire.KEEPALIVE", 0.01)
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as stdout, os.fdopen(reader, "rb") as taken:
+        progress = Progress(Outlet(stdout))
+        progress.enabled = True
+        with progress.alive():
+            assert taken.read(10) == b"0005\x020005\x02"
