@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,12 +83,9 @@ def test_a_changed_byte_is_refused_or_passed_on_as_it_is(place: int, change: int
     data = bytearray(GOOD)
     data[place] ^= change
     out = bytearray()
-    try:
+    with suppress(SourceRefused):  # or not: the checksum is the indexer's to look at
         PackStream(slices(bytes(data), [64]), Limits()).copy(out.extend)
-    except SourceRefused:
-        assert len(out) < len(GOOD)
-    else:
-        assert data.startswith(out)  # the checksum is the indexer's to look at
+    assert data.startswith(out)
 
 
 @given(st.integers(0, len(GOOD) - 1))
