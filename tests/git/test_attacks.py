@@ -313,6 +313,7 @@ def test_a_stale_value_is_not_believed(work: Work) -> None:
     assert status == 1
     assert b"ng refs/heads/main fetch first" in text
     assert work.host.refs()["refs/heads/main"] == first
+    assert work.host.journal("lock failed")  # its owner knows that nothing was taken
 
 
 def test_a_client_without_sideband_gets_a_right_answer(host: Host) -> None:

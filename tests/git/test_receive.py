@@ -62,6 +62,12 @@ def test_the_reason_of_a_failure_is_one_plain_line(work: Work) -> None:
     assert len(reason.partition("(")[2]) <= 201
 
 
+def test_a_failed_deploy_is_shown_by_the_deploy_alone(work: Work) -> None:
+    work.commit()
+    work.host.plan["deploy"] = "fail"
+    assert "See the docs" not in work.push("main", status=1)
+
+
 def test_a_failure_reaches_the_owner_of_the_lock(work: Work) -> None:
     work.commit()
     work.host.plan["deploy"] = "fail"

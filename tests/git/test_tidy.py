@@ -35,8 +35,9 @@ def test_sweep_leaves_the_packs_alone_while_a_push_is_at_work(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("paas.git.tidy.MANY", 1)
-    work.commit()
-    work.push("main")
+    for number in range(3):
+        work.commit(f"{number}.txt", f"{number}\n")
+        work.push("main")
     before = sorted((work.host.repository / "objects" / "pack").iterdir())
     with closing(Quarantine(work.host.repository)):
         work.host.sweep()
