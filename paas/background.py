@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from paas.errors import PaasError
 from paas.platform import Platform
 from paas.reconcile import Reconciler
+from paas.upkeep import start_refresh
 
-RETIRE, RECONCILE, TIDY = 1.0, 60.0, 60.0  # seconds between two looks
+RETIRE, RECONCILE, TIDY, REFRESH = 1.0, 60.0, 60.0, 12 * 3600.0  # seconds between two looks
 
 log = logging.getLogger("paas")
 
@@ -40,6 +41,7 @@ def main(platform: Platform, lifeline: int) -> None:
         Task("retire", RETIRE, lambda _: reconciler.retire()),
         Task("reconcile", RECONCILE, lambda _: reconciler.run()),
         Task("tidy", TIDY, lambda _: platform.builder.tidy()),
+        Task("refresh", REFRESH, lambda p: start_refresh(p.settings)),
     )
     run_tasks(platform, tasks, lifeline)
 

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import http.client
 import json
+import math
 import os
 import socket
 import struct
@@ -17,7 +18,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from paas.build.debian import apt_proxy, apt_sources
-from paas.build.rootfs import RootFs, engine, find_image, make_image
+from paas.build.rootfs import RootFs, age_of, engine, find_image, make_image
 from paas.errors import Unavailable
 from paas.settings import MB, Settings
 
@@ -47,18 +48,21 @@ OPTIONS = (
 )
 
 
-def ensure_apt_cache(settings: Settings, report: Callable[[str], object]) -> str | None:
+def ensure_apt_cache(
+    settings: Settings, report: Callable[[str], object], max_age: float = math.inf
+) -> str | None:
     """Make the cache's image and container if they are missing or differ; return its address.
 
-    Returns None when `settings.apt_cache` is "off". Raises Unavailable when it runs but cannot
-    reach Debian's mirror: then it is stopped, and builds go on without it. EngineUnavailable.
+    An image older than `max_age` seconds is made again; the packages stay. Returns None when
+    `settings.apt_cache` is "off". Raises Unavailable when it runs but cannot reach Debian's mirror:
+    then it is stopped, and builds go on without it. EngineUnavailable.
     """
     if settings.apt_cache != "managed":
         return apt_cache_url(settings)
     rootfs = _rootfs(settings)
     with engine(settings) as client:
-        missing = find_image(client, rootfs.image) is None
-    if missing:
+        image = find_image(client, rootfs.image)
+    if image is None or age_of(image) > max_age:
         make_image(settings, rootfs, apt_proxy(), report)
     with engine(settings) as client:
         container, is_new = _ensure_container(client, settings, rootfs.image)
@@ -163,7 +167,7 @@ def _container_settings(
             LOG: f"rw,nosuid,nodev,noexec,size=16m,uid={UID},gid={UID}",
         },
         "volumes": {container_name(settings): {"bind": CACHE, "mode": "rw"}},
-        "ports": {f"{PORT}/tcp": (_bridge_address(), settings.apt_cache_port)},
+        "ports": {f"{PORT}/tcp": (bridge_address(), settings.apt_cache_port)},
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "mem_limit": 256 * MB,
@@ -181,7 +185,7 @@ def _labels(settings: Settings) -> dict[str, str]:
     return {"paas.instance": settings.instance, "paas.role": "apt-cache"}
 
 
-def _bridge_address() -> str:
+def bridge_address() -> str:
     """Return docker0's address: builds reach it, other machines do not. See netdevice(7)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
@@ -196,7 +200,7 @@ def _bridge_address() -> str:
 
 
 def _managed_url(settings: Settings) -> str:
-    return f"http://{_bridge_address()}:{settings.apt_cache_port}"
+    return f"http://{bridge_address()}:{settings.apt_cache_port}"
 
 
 def _answers(url: str) -> bool:

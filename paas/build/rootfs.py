@@ -84,6 +84,11 @@ def find_image(client: docker.DockerClient, name: str) -> Image | None:
         return None
 
 
+def age_of(image: Image) -> float:
+    """Return how many seconds ago the image was made from Debian's packages."""
+    return time.time() - int(image.labels.get(BUILT, "0"))
+
+
 def make_image(
     settings: Settings, rootfs: RootFs, proxy: str | None, report: Callable[[str], object]
 ) -> str:

@@ -2,7 +2,6 @@
 
 import fcntl
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from paas.build.apt_cache import apt_cache_url
 from paas.build.debian import apt_proxy
-from paas.build.rootfs import BUILT, RootFs, engine, find_image, make_image, run_tool
+from paas.build.rootfs import RootFs, age_of, engine, find_image, make_image, run_tool
 from paas.settings import Settings
 
 WEEK = 7 * 24 * 3600.0
@@ -74,7 +73,7 @@ def stack_age(settings: Settings) -> float | None:
     """Return the age of the older stack image in seconds, None if one is missing."""
     with engine(settings) as client:
         found = [find_image(client, n) for n in (settings.stack, settings.stack_build)]
-    ages = [time.time() - int(image.labels.get(BUILT, "0")) for image in found if image]
+    ages = [age_of(image) for image in found if image]
     return max(ages) if len(ages) == len(found) else None
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from paas.build.apt_cache import apt_cache_url
 from paas.build.debian import local_authorities
 from paas.build.rootfs import RootFs, engine, find_image, make_image
-from paas.build.stack import ensure_stack, refresh_stack, stack_age
+from paas.build.stack import WEEK, ensure_stack, refresh_stack, stack_age
 from paas.errors import EngineUnavailable, Unavailable
 from paas.settings import Settings
 
@@ -138,3 +139,12 @@ def test_an_engine_that_is_gone_is_told_in_plain_words(tmp_path: Path) -> None:
     gone = Settings(root=tmp_path, engine=f"unix://{tmp_path}/none.sock")
     with pytest.raises(EngineUnavailable):
         stack_age(gone)
+
+
+def test_the_age_is_that_of_the_older_image(own: Settings) -> None:
+    with engine(own) as client:
+        name, built = f"{own.instance}/stack-build", int(time.time()) - 9 * 24 * 3600
+        client.api.import_image(
+            src=EMPTY_TAR, repository=name, tag="trixie", changes=[f"LABEL paas.built={built}"]
+        )
+    assert (stack_age(own) or 0) > WEEK

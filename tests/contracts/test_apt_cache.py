@@ -18,6 +18,7 @@ from docker.models.containers import Container
 from paas.build.apt_cache import (
     apt_cache_log,
     apt_cache_url,
+    bridge_address,
     container_name,
     ensure_apt_cache,
     trim_apt_cache,
@@ -36,7 +37,7 @@ INSTALL = "apt-get update -qq && apt-get install -qq --no-install-recommends hel
 
 def free_port() -> int:
     with socket.socket() as probe:
-        probe.bind(("172.17.0.1", 0))
+        probe.bind((bridge_address(), 0))
         return int(probe.getsockname()[1])
 
 
