@@ -33,7 +33,7 @@ from paas.reporter import Reporter, clean
 
 FIRST_BRANCHES = ("main", "master")
 OPTIONS = {"no-cache": "no_cache", "verbose": "verbose"}
-MANY_OBJECTS = 2000  # below, checking takes less time than it takes to read about it
+MANY_OBJECTS = 500  # below, checking takes less than the 100 ms until the first line is due
 SUBJECT, REASON, TAG_CHAIN = 60, 200, 10  # characters, characters, objects
 
 
