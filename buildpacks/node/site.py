@@ -39,7 +39,8 @@ CONFIGS = tuple(f"{t}.config.{end}" for t in ("vite", "astro") for end in ("js",
 # Start scripts that serve while one develops: they are not for the public.
 DEVELOPMENT = re.compile(
     r"(?:npx )?(?:react-scripts start|vite|vite (?:dev|serve|preview)"
-    r"|astro (?:dev|preview)|ng serve|vue-cli-service serve|gatsby develop|docusaurus start|eleventy --serve|parcel)\b.*"
+    r"|astro (?:dev|preview)|ng serve|vue-cli-service serve|gatsby develop"
+    r"|docusaurus start|eleventy --serve|parcel)\b.*"
 )
 SETTING = re.compile(r"^root\s*:\s*(?:\./)?([\w./-]+?)/?\s*$", re.MULTILINE | re.ASCII)
 

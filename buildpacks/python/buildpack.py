@@ -67,6 +67,8 @@ def plan(source: Source, stack: Stack) -> Recipe:
             "collectstatic": static,
             "manage": framework.manage,
             "server": framework.missing_server,
+            # uvicorn.run(app) stops when it is asked for workers, so only gunicorn is.
+            "workers": "gunicorn" in {*manifests.names, framework.missing_server},
             "compile": not static and _own_code(source) > COMPILE_FROM,
             **_manifest_values(manifests),
         },

@@ -101,15 +101,18 @@ def _pip(source: Source, pyproject: Mapping[str, Any]) -> Manifests:
 
 
 def _unlocked(source: Source, pyproject: Mapping[str, Any]) -> Manifests:
-    project = pyproject.get("project", {})
-    requirements = list(project.get("dependencies", []))
-    poetry = pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {})
-    names = [match[0] for line in requirements if (match := NAME.match(str(line)))]
+    if "project" not in pyproject:
+        raise BuildFailed(
+            "pyproject.toml is Poetry's, and there is no poetry.lock",
+            hint="Run `poetry lock` and commit poetry.lock.",
+        )
+    project = pyproject["project"]
+    names = (NAME.match(str(line)) for line in project.get("dependencies", []))
     return Manifests(
         "pyproject",
         "uv (pyproject.toml)",
         ("pyproject.toml",),
-        frozenset(normalise(name) for name in (*names, *poetry)),
+        frozenset(normalise(match[0]) for match in names if match),
         pyproject,
         whole_source="dependencies" in project.get("dynamic", []),
         is_project=_is_project(source, pyproject),

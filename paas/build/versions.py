@@ -8,8 +8,10 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from paas.source import Source
 
-CARET = re.compile(r"\^\s*(\d+(?:\.\d+)*)")
-TILDE = re.compile(r"~\s*(\d+(?:\.\d+)*)")
+CARET = re.compile(r"\^(\d+(?:\.\d+)*)", re.ASCII)
+TILDE = re.compile(r"~(\d+(?:\.\d+)*)", re.ASCII)
+SPACED = re.compile(r"([<>=!~^])\s+")  # an operator and its version, apart
+SEPARATOR = re.compile(r"[\s,]+")
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,21 @@ def newest_matching(constraint: str, releases: Sequence[str]) -> str | None:
 
 
 def _specifier(constraint: str) -> SpecifierSet | None:
-    text = TILDE.sub(_tilde, CARET.sub(_caret, constraint.replace("~=", "≈"))).replace("≈", "~=")
-    words = [word.strip() for word in text.replace(" ", ",").split(",") if word.strip()]
-    joined = ",".join(f"=={word}" if word[0].isdigit() else word for word in words)
+    joined = SPACED.sub(r"\1", constraint.strip())
+    words = [_translate(word) for word in SEPARATOR.split(joined) if word not in {"", "*"}]
     try:
-        return SpecifierSet(joined)
+        return SpecifierSet(",".join(words))
     except InvalidSpecifier:
         return None
+
+
+def _translate(word: str) -> str:
+    """Return Poetry's word in PEP 440's form."""
+    if match := CARET.fullmatch(word):
+        return _caret(match)
+    if match := TILDE.fullmatch(word):
+        return _tilde(match)
+    return f"=={word}" if word[0].isdigit() else word
 
 
 def _caret(match: re.Match[str]) -> str:
