@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,20 +11,20 @@ from typing import Any, BinaryIO
 from docker.errors import APIError, NotFound
 
 from paas.errors import StartFailed
-from paas.model import App, Finding
-from paas.schedulers import docker_check, docker_logs, networks, sockets
+from paas.model import App, Finding, ProcessState
+from paas.schedulers import docker_check, docker_logs, networks, removal, sockets
 from paas.schedulers.allowed import check_settings
 from paas.schedulers.base import Listener, LogLine, Observed, ProcessSpec
 from paas.schedulers.engine import HTTP_CONFLICT, TIMEOUT, Engine, explanation
 from paas.schedulers.observe import from_inspect, from_list, missing
 from paas.schedulers.profile import container_name, container_settings
 from paas.schedulers.refusals import start_failed
+from paas.schedulers.removal import RETRIES
 from paas.schedulers.streams import STDERR, Hijacked, hijack, read_frames
 from paas.settings import Settings
 
 KEPT: Any = {"Name": "unless-stopped"}  # Any: docker's stubs know two of the four policies
 PARALLEL = 16  # threads that stop containers; each mostly waits
-NOT_RUNNING = re.compile(r"(container|is) not running", re.IGNORECASE)
 MISSING_NETWORK = re.compile(r"network \S+ not found|could not find (a )?network", re.IGNORECASE)
 
 
@@ -47,7 +48,7 @@ class DockerLocal:
         try:
             self._start_created(spec, container_id)
         except BaseException:
-            self._remove(container_id)
+            removal.remove_container(self._engine, container_id)
             raise
         return container_id
 
@@ -58,8 +59,7 @@ class DockerLocal:
                     self._engine.api.update_container(container_id, restart_policy=KEPT)
                 except APIError as error:
                     # One that ended just now is for the reconciler, which starts it anew.
-                    ended = NOT_RUNNING.search(explanation(error))
-                    if not ended and not isinstance(error, NotFound):
+                    if not isinstance(error, NotFound) and not self._is_ending(container_id):
                         raise
 
     def stop(self, container_ids: Sequence[str], timeout: float) -> None:
@@ -75,7 +75,7 @@ class DockerLocal:
         try:
             return self._run_to_end(spec, container_id, output, timeout)
         finally:
-            self._remove(container_id)
+            removal.remove_container(self._engine, container_id)
 
     def inspect(self, container_id: str) -> Observed:
         with self._engine.answering():
@@ -130,8 +130,7 @@ class DockerLocal:
 
     def remove_images(self, image_ids: Sequence[str]) -> None:
         for image_id in image_ids:
-            with self._engine.answering():
-                self._remove_image(image_id)
+            removal.remove_image(self._engine, self._settings, image_id)
 
     def destroy(self, app: App) -> None:
         labels = [f"paas.instance={self._settings.instance}", f"paas.app-id={app.id}"]
@@ -160,7 +159,7 @@ class DockerLocal:
             except APIError as error:
                 if error.status_code != HTTP_CONFLICT:
                     raise start_failed(spec, explanation(error)) from error
-        self._remove(name)
+        removal.remove_container(self._engine, name)
         with self._engine.answering():
             try:
                 return self._post_create(config, name)
@@ -229,37 +228,15 @@ class DockerLocal:
                 self._engine.api.stop(container_id, timeout=round(timeout))
             except NotFound:
                 return
-        self._remove(container_id)
+        removal.remove_container(self._engine, container_id)
 
-    def _remove(self, container: str) -> None:
-        """Remove with its anonymous volumes; gone, or going, is as good."""
-        with self._engine.answering():
-            try:
-                self._engine.api.remove_container(container, force=True, v=True)
-            except APIError as error:
-                if error.status_code == HTTP_CONFLICT:  # somebody else is removing it
-                    self._await_removal(container)
-                elif not isinstance(error, NotFound):
-                    raise
-
-    def _await_removal(self, container: str) -> None:
-        with suppress(NotFound):
-            self._engine.api.wait(container, condition="removed")
-
-    def _remove_image(self, image_id: str) -> None:
-        """Remove the image with its names, if all of them are this instance's and no base image."""
-        api = self._engine.api
-        try:
-            image = api.inspect_image(image_id)  # type: ignore[no-untyped-call] # docker's stubs
-            names = image["RepoTags"] or []
-            own = f"{self._settings.instance}/"
-            stack = f"{own}stack"
-            if all(n.startswith(own) and not n.startswith(stack) for n in names):
-                for name in names or [image_id]:
-                    api.remove_image(name)
-        except APIError as error:
-            if not isinstance(error, NotFound) and error.status_code != HTTP_CONFLICT:
-                raise
+    def _is_ending(self, container_id: str) -> bool:
+        """Whether it has ended, or does so in a moment: the engine's words for it vary."""
+        for pause in RETRIES:
+            if self.inspect(container_id).state is not ProcessState.RUNNING:
+                return True
+            time.sleep(pause)
+        return False
 
     def _create_exec(self, container_id: str, argv: Sequence[str], *, with_stdin: bool) -> str:
         """Prepare an exec. It runs as the container's user: ours, never the image's."""
