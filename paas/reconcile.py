@@ -66,10 +66,15 @@ class Reconciler:
 
     def restore_routes(self) -> None:
         """Make vhosts and routes equal to what the database says."""
-        apps = [app for app in self._platform.store.apps.list() if app.version is not None]
-        sites = [routing.site_of(self._platform, app) for app in apps]
-        routes = {app.name: routing.routes_of(self._platform, app) for app in apps}
-        self._platform.proxy.restore(sites, routes)
+        platform = self._platform
+
+        def deployed() -> list[App]:
+            return [app for app in platform.store.apps.list() if app.version is not None]
+
+        platform.proxy.restore(
+            lambda: [routing.site_of(platform, app) for app in deployed()],
+            lambda: {app.name: routing.routes_of(platform, app) for app in deployed()},
+        )
 
     def retire(self) -> None:
         """Remove draining containers whose own connections have ended, or whose time is up."""

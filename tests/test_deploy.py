@@ -132,7 +132,7 @@ def test_with_the_engine_gone_a_push_fails_and_the_reconciler_clears_up(live: Wo
 def test_a_route_that_cannot_be_moved_takes_the_commit_back(live: World) -> None:
     before = live.visible()
     live.proxy.is_down = True
-    assert live.push(procfile="web: new").startswith("ng nginx does not run")
+    assert live.push(procfile="web: new").startswith("ng nginx is not running")
     live.proxy.is_down = False
     assert live.visible() == before
 

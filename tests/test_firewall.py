@@ -36,7 +36,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def step(world: World) -> Namespace:
     """A build's step, on a bridge that stands for Docker's default one."""
     made = world.namespace_on(world.build_bridge, BUILDS, 2)
-    Routes(world.settings, world.build_bridge).restore({})
+    Routes(world.settings, world.build_bridge).restore(dict)
     return made
 
 
@@ -161,7 +161,7 @@ def test_two_instances_keep_both_apt_caches_open_to_builds(
 ) -> None:
     with ExitStack() as stack:
         second = World(tmp_path / "second", stack, engine_network)
-        Routes(second.settings, world.build_bridge).restore({})
+        Routes(second.settings, world.build_bridge).restore(dict)
         for port in (world.settings.apt_cache_port, second.settings.apt_cache_port):
             with listening(port):
                 assert step.connect(str(BUILDS[1]), port) == OPEN

@@ -1,6 +1,6 @@
 """The seam to the reverse proxy: publish() changes what is served, switch() only where it goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
@@ -37,7 +37,10 @@ class Proxy(Protocol):
         """Return the proxy's part of `doctor`."""
 
     def publish(self, site: Site) -> bool:
-        """Serve `site`; return whether anything had to change."""
+        """Serve `site`; return whether anything had to change.
+
+        Raises ProxyUnavailable when nginx does not run, also when nothing has to change.
+        """
 
     def withdraw(self, app: str) -> None:
         """Stop serving the app's domains."""
@@ -48,5 +51,13 @@ class Proxy(Protocol):
         Open connections stay where they are. Routes of the app that are not listed are removed.
         """
 
-    def restore(self, sites: Sequence[Site], routes: Mapping[str, Sequence[Route]]) -> None:
-        """Make vhosts and routes equal to these, for all apps; remove what is not listed."""
+    def restore(
+        self,
+        read_sites: Callable[[], Sequence[Site]],
+        read_routes: Callable[[], Mapping[str, Sequence[Route]]],
+    ) -> None:
+        """Make vhosts and routes of all apps equal to what is read; remove what is not in it.
+
+        Both are read while no publish() or switch() can come between: so what one of them has just
+        changed is never overwritten by what was true before it.
+        """

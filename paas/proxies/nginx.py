@@ -1,6 +1,6 @@
 """nginx in front: publishes vhosts with one tested, verified reload, and switches without any."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -43,32 +43,41 @@ class NginxProxy:
         return (*self._check_nginx(), *self._routes.check())
 
     def publish(self, site: Site) -> bool:
+        self._nginx.require()
         self._routes.ensure()
         self._sites.refresh()
         text = self._sites.render(site) if site.domains else None
-        return self._change({self._file(site.app): text})
+        return self._change(lambda: {self._file(site.app): text})
 
     def withdraw(self, app: str) -> None:
-        self._change({self._file(app): None})
+        self._change(lambda: {self._file(app): None})
 
     def switch(self, app: str, routes: Sequence[Route]) -> None:
         self._routes.switch(app, routes)
 
-    def restore(self, sites: Sequence[Site], routes: Mapping[str, Sequence[Route]]) -> None:
-        self._routes.restore(routes)
+    def restore(
+        self,
+        read_sites: Callable[[], Sequence[Site]],
+        read_routes: Callable[[], Mapping[str, Sequence[Route]]],
+    ) -> None:
+        self._routes.restore(read_routes)
         self._sites.refresh()
+        self._change(lambda: self._files_of(read_sites()))
+
+    def _files_of(self, sites: Sequence[Site]) -> Mapping[Path, str | None]:
+        """Return the vhosts of all sites, and None for those of apps that are not among them."""
         wanted = {self._file(s.app): self._sites.render(s) for s in sites if s.domains}
         found = (self._folder / "sites").glob("*.conf")
-        self._change({**dict.fromkeys(found), **wanted})
+        return {**dict.fromkeys(found), **wanted}
 
     def _file(self, app: str) -> Path:
         return self._folder / "sites" / f"{app_name(app)}.conf"
 
-    def _change(self, files: Mapping[Path, str | None]) -> bool:
+    def _change(self, read_files: Callable[[], Mapping[Path, str | None]]) -> bool:
         """Make the files so (None: absent) and let nginx read them; put them back on failure."""
         self._make_folders()
         with self._writing():
-            old = _replace({**files, **self._shared_files()}, self._unread)
+            old = _replace({**read_files(), **self._shared_files()}, self._unread)
             if not old and not self._is_unread():
                 return False
         try:

@@ -39,6 +39,15 @@ class NginxProcess:
             return None
         return pid if name == "nginx" else None
 
+    def require(self) -> int:
+        """Return the master's process id. Raises ProxyUnavailable when nginx does not run."""
+        if (master := self.pid) is None:
+            raise ProxyUnavailable(
+                "nginx is not running",
+                hint=f"Start it (systemctl start nginx); it reads {self._settings.nginx_conf}",
+            )
+        return master
+
     def test(self) -> None:
         """Let nginx check its configuration. Raises RefusedConfiguration, naming the file."""
         done = self.run("-t", "-q")
@@ -75,12 +84,7 @@ class NginxProcess:
         An old worker that still accepts would refuse a domain that was just added. It has stopped
         when its title says so ("is shutting down"). Raises ProxyUnavailable if no new one came.
         """
-        master = self.pid
-        if master is None:
-            raise ProxyUnavailable(
-                "nginx is not running",
-                hint=f"Start it (systemctl start nginx); it reads {self._settings.nginx_conf}",
-            )
+        master = self.require()
         before = _children(master)
         os.kill(master, signal.SIGHUP)
         deadline = time.monotonic() + TIMEOUT

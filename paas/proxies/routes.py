@@ -7,12 +7,19 @@ one `ip route`, put everything back at boot, without the daemon (`restore_comman
 import json
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from paas.errors import InvalidName, ProxyUnavailable
-from paas.firewall import BUILD_BRIDGE, builds_table, name_servers, render, table
+from paas.firewall import (
+    BUILD_BRIDGE,
+    builds_table,
+    name_servers,
+    render,
+    source_address,
+    table,
+)
 from paas.model import Finding, app_name
 from paas.proxies.base import Route
 from paas.proxies.files import locked, write_file
@@ -29,9 +36,34 @@ def restore_commands(settings: Settings) -> tuple[tuple[str, ...], ...]:
     The route gives service addresses a way out of connect() also on a host without a default
     route; by loopback, so that nothing leaves the host should the wall be missing.
     """
+    source = str(source_address(settings))
     return (
         ("nft", "-f", str(settings.root / "nft" / "paas.nft")),
-        ("ip", "route", "replace", settings.services, "dev", "lo", "proto", "static"),
+        ("ip", "address", "replace", f"{source}/32", "dev", "lo"),
+        (
+            "ip",
+            "route",
+            "replace",
+            settings.services,
+            "dev",
+            "lo",
+            "proto",
+            "static",
+            "src",
+            source,
+        ),
+    )
+
+
+def removal_commands(settings: Settings) -> tuple[tuple[str, ...], ...]:
+    """Return the commands that take the instance out of the kernel; each may fail if it is out.
+
+    The wall around builds stays: other instances may need it.
+    """
+    return (
+        ("ip", "route", "delete", settings.services, "dev", "lo"),
+        ("ip", "address", "delete", f"{source_address(settings)}/32", "dev", "lo"),
+        ("nft", "delete", "table", "inet", table(settings)),
     )
 
 
@@ -69,11 +101,14 @@ class Routes:
         with locked(self._lock):
             self._ensure_wall()
 
-    def restore(self, routes: Mapping[str, Sequence[Route]]) -> bool:
-        """Make files and kernel equal to these routes of all apps; return whether they differed."""
+    def restore(self, read_routes: Callable[[], Mapping[str, Sequence[Route]]]) -> bool:
+        """Make files and kernel equal to the routes of all apps; return whether they differed.
+
+        They are read under the lock: a switch() comes before or after, never between.
+        """
         with locked(self._lock):
             changed = self._write_wall()
-            wanted = {f"{app_name(app)}.nft": self._render(r) for app, r in routes.items()}
+            wanted = {f"{app_name(app)}.nft": self._render(r) for app, r in read_routes().items()}
             for name in wanted.keys() | {file.name for file in self._folder.glob("*.nft")}:
                 _store(self._folder / name, wanted.get(name, ""))
             if changed or not self._is_loaded():
@@ -157,7 +192,8 @@ class Routes:
         return "".join(_run("nft", "-t", "list", "table", "inet", t).stdout for t in tables)
 
     def _is_routed(self) -> bool:
-        return bool(_run("ip", "-4", "route", "show", self._settings.services).stdout.strip())
+        route = _run("ip", "-4", "route", "show", self._settings.services).stdout
+        return f"src {source_address(self._settings)}" in route
 
 
 def _subnet(bridge: str) -> IPv4Network | None:

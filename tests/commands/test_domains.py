@@ -25,7 +25,7 @@ def test_set_replaces_and_remove_removes(paas: Person, shop: App) -> None:
 
 def test_domains_that_nginx_refuses_are_not_kept(paas: Person, shop: App) -> None:
     paas("domains:add", "shop", "z.example.org", "a.example.org")
-    paas.proxy.refuses = {"bad.example.org"}
+    paas.proxy.is_down = True
     typed = paas("domains:set", "shop", "bad.example.org")
     assert typed.status == 75
     assert paas.store.domains.list(shop.id) == ("z.example.org", "a.example.org")

@@ -111,8 +111,8 @@ def test_a_site_that_is_withdrawn_or_without_domains_is_unknown(harness: Harness
 def test_restore_makes_all_apps_as_listed_and_removes_the_rest(harness: Harness) -> None:
     route = harness.process("v1", 0, 2)
     harness.proxy.publish(harness.site("blog", 1))
-    harness.proxy.restore([harness.site("shop", 0)], {"shop": [route]})
-    harness.proxy.restore([harness.site("shop", 0)], {"shop": [route]})
+    harness.proxy.restore(lambda: [harness.site("shop", 0)], lambda: {"shop": [route]})
+    harness.proxy.restore(lambda: [harness.site("shop", 0)], lambda: {"shop": [route]})
     assert (harness.ask(SHOP), harness.ask(BLOG)) == ("v1", None)
 
 

@@ -1,6 +1,6 @@
 """A proxy without nginx and kernel: remembers sites and routes, and can refuse."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from paas.errors import ProxyUnavailable
 from paas.model import Finding, app_name, domain_name
@@ -23,6 +23,7 @@ class FakeProxy:
 
     def publish(self, site: Site) -> bool:
         _check(site)
+        self._refuse_if_down()
         wanted = {**self.sites, site.app: site}
         return self._serve({app: s for app, s in wanted.items() if s.domains})
 
@@ -33,7 +34,12 @@ class FakeProxy:
         self._refuse_if_down()
         self.routes[app_name(app)] = tuple(routes)
 
-    def restore(self, sites: Sequence[Site], routes: Mapping[str, Sequence[Route]]) -> None:
+    def restore(
+        self,
+        read_sites: Callable[[], Sequence[Site]],
+        read_routes: Callable[[], Mapping[str, Sequence[Route]]],
+    ) -> None:
+        sites, routes = read_sites(), read_routes()
         for site in sites:
             _check(site)
         self._refuse_if_down()

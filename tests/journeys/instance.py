@@ -108,12 +108,12 @@ class Instance:
 
 
 @contextlib.contextmanager
-def running(**settings: str) -> Iterator[Instance]:
-    """Set up and start an installation; take it down at the end."""
-    instance = _plan(settings)
+def running(parent: Path = Path("/var/tmp"), **settings: str) -> Iterator[Instance]:
+    """Set up and start an installation below `parent`; take it down at the end."""
+    instance = _plan(parent, settings)
     try:
         _tag_stack(instance)
-        _start_nginx(instance)
+        start_nginx(instance)
         instance.paas("setup", timeout=300)
         instance.paas("start")
         instance.ssh = instance.user("anna")
@@ -122,9 +122,9 @@ def running(**settings: str) -> Iterator[Instance]:
         instance.stop()
 
 
-def _plan(settings: dict[str, str]) -> Instance:
+def _plan(parent: Path, settings: dict[str, str]) -> Instance:
     identity = f"j{secrets.token_hex(3)}"
-    root = Path(tempfile.mkdtemp(prefix=f"paas-{identity}-", dir="/var/tmp"))
+    root = Path(tempfile.mkdtemp(prefix=f"paas-{identity}-", dir=parent))
     root.chmod(0o755)  # the doors' user reads below it
     ssh_port, http_port, https_port = free_ports(3)
     octet = 64 + secrets.randbelow(64)
@@ -166,10 +166,10 @@ def _tag_stack(instance: Instance) -> None:
             engine.tag(f"{SHARED_STACK}/{name}:trixie", f"{instance.id}/{name}", "trixie")
 
 
-def _start_nginx(instance: Instance) -> None:
+def start_nginx(instance: Instance) -> None:
     """Start an nginx of this instance's own, in the foreground of a process that we hold."""
     conf = instance.root / "nginx.conf"
-    (instance.root / "nginx").mkdir()
+    (instance.root / "nginx").mkdir(exist_ok=True)
     conf.write_text(
         f"""daemon off;
 pid {instance.root}/nginx.pid;

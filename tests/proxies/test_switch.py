@@ -130,7 +130,7 @@ def test_restore_removes_what_is_not_listed_and_mends_what_was_changed_by_hand(
     serve(world, "gone", 1, "gone")
     table = f"inet paas_{world.settings.instance}"
     subprocess.run(["nft", "flush", "chain", *table.split(), "wall"], check=True)
-    world.proxy.restore([world.site("shop", 0)], {"shop": routes})
+    world.proxy.restore(lambda: [world.site("shop", 0)], lambda: {"shop": routes})
     command = ["nft", "list", "chain", *table.split(), "wall"]
     listed = subprocess.run(command, check=True, capture_output=True)
     assert b"goto app" in listed.stdout
