@@ -17,6 +17,7 @@ from docker.errors import DockerException, ImageNotFound
 from docker.models.images import Image
 
 from paas.build.debian import apt_sources, local_authorities
+from paas.engine_api import api_version
 from paas.errors import EngineUnavailable, Unavailable
 from paas.settings import Settings
 
@@ -29,6 +30,12 @@ DPKG_OPTIONS = (
     "path-exclude=/usr/share/man/*",
     "path-exclude=/usr/share/locale/*",
     "path-exclude=/usr/share/info/*",
+)
+# They stay in the image. Without apt's own caches a layer that installs a package is 90 MB smaller.
+APT_OPTIONS = (
+    'Acquire::Retries "3"',
+    'Dir::Cache::pkgcache ""',
+    'Dir::Cache::srcpkgcache ""',
 )
 # no-new-privileges makes setuid files harmless in apps; without them that holds in builds too
 STRIP_SETUID = 'find "$1" -xdev -type f -perm /6000 -exec chmod a-s {} +'
@@ -51,8 +58,14 @@ class RootFs:
 def engine(settings: Settings) -> Iterator[docker.DockerClient]:
     """Give a client of the engine. Raises EngineUnavailable for every failure of the engine."""
     try:
-        _knock(settings.engine)
-        client = docker.DockerClient(base_url=settings.engine, timeout=600)
+        version = api_version(settings.engine, 30)
+    except OSError as error:
+        raise EngineUnavailable(
+            f"Docker Engine does not answer at {settings.engine}",
+            hint="Run: systemctl start docker",
+        ) from error
+    try:
+        client = docker.DockerClient(base_url=settings.engine, version=version, timeout=600)
         try:
             yield client
         finally:
@@ -61,19 +74,6 @@ def engine(settings: Settings) -> Iterator[docker.DockerClient]:
         raise EngineUnavailable(
             f"Docker Engine refused or did not answer: {str(error)[:200]}", hint="Run: paas doctor"
         ) from error
-
-
-def _knock(url: str) -> None:
-    """Connect once: docker-py leaks the socket of a connection that is refused."""
-    if not url.startswith("unix://"):
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(url.removeprefix("unix://"))
-        except OSError as error:
-            raise EngineUnavailable(
-                f"Docker Engine does not answer at {url}", hint="Run: systemctl start docker"
-            ) from error
 
 
 def find_image(client: docker.DockerClient, name: str) -> Image | None:
@@ -119,7 +119,7 @@ def _bootstrap(settings: Settings, rootfs: RootFs, archive: Path, proxy: str | N
         "--format=tar",
         f"--variant={rootfs.variant}",
         f"--include={','.join(rootfs.packages)}",
-        '--aptopt=Acquire::Retries "3"',
+        *(f"--aptopt={option}" for option in APT_OPTIONS),
         *(f"--dpkgopt={option}" for option in DPKG_OPTIONS),
         *(f"--customize-hook={hook}" for hook in hooks),
         settings.suite,
