@@ -7,7 +7,8 @@ A buildpack is a folder under `buildpacks/` with three things: `buildpack.py` (t
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -103,10 +104,23 @@ def detect(
         return _plan_dockerfile(source)
     candidates = [pack for pack in packs if chosen in (None, pack.name)]
     for pack in candidates:
-        if pack.rules.detect(source):
-            return _plan(pack, source, stack)
+        with _reading(pack.name):
+            if pack.rules.detect(source):
+                return _plan(pack, source, stack)
     markers = {pack.name: pack.rules.MARKERS for pack in candidates}
     raise explain(source, markers, chosen, [pack.name for pack in packs])
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Turn a stumble over a manifest of the wrong shape (a list for an object) into BuildFailed."""
+    try:
+        yield
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise BuildFailed(
+            f"Buildpack {name} cannot read the manifests: {type(error).__name__}: {error}"[:200],
+            hint="Check that package.json, pyproject.toml and the lock files are well-formed.",
+        ) from error
 
 
 def _load_one(path: Path, environment: jinja2.Environment) -> Buildpack:

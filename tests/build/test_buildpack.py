@@ -89,6 +89,24 @@ def test_nothing_matches_says_what_was_seen_and_what_would_match(
     assert any("git subtree push --prefix web paas master" in line for line in details)
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"package.json": '{"main": "app.js", "dependencies": [], "devDependencies": null}'},
+        {"package.json": '{"main": "app.js", "workspaces": 3}'},
+        {"package.json": "[" * 100_000},
+        {"pyproject.toml": "project = 3\n"},
+        {"pyproject.toml": "[project]\ndependencies = 3\n", "app.py": ""},
+        {"pyproject.toml": 'tool = "x"\n', "uv.lock": "package = 1\n"},
+    ],
+)
+def test_manifests_of_a_wrong_shape_fail_as_a_build(
+    packs: tuple[Buildpack, ...], files: dict[str, str]
+) -> None:
+    with pytest.raises(BuildFailed, match="cannot read the manifests"):
+        plan(packs, files)
+
+
 def test_an_empty_tree_is_called_so(packs: tuple[Buildpack, ...]) -> None:
     with pytest.raises(BuildFailed) as failure:
         plan(packs, {})
