@@ -1,5 +1,7 @@
 """The one module that picks adapters. Only entry points import it."""
 
+from contextlib import suppress
+
 from paas.build.builder import EngineBuilder
 from paas.git.repos import DulwichRepos
 from paas.hooks import Hooks
@@ -13,14 +15,20 @@ from paas.state.store import SqliteStore
 
 
 def build_platform(settings: Settings) -> Platform:
-    """Return the platform of one instance. Nothing is opened yet: it may be made before a fork."""
+    """Return the platform of one instance. Nothing is opened yet: it may be made before a fork.
+
+    What every fork would load by itself is loaded here, such as buildpacks and templates.
+    """
     store = SqliteStore(settings)
+    builder = EngineBuilder(settings, lambda: _logins(store))
+    with suppress(Exception):  # a broken buildpack is shown to who pushes, and stops nothing else
+        builder.prepare()
     return Platform(
         settings=settings,
         store=store,
         scheduler=DockerLocal(settings),
         proxy=NginxProxy(settings),
-        builder=EngineBuilder(settings, lambda: _logins(store)),
+        builder=builder,
         repos=DulwichRepos(settings),
         hooks=Hooks(settings.hooks),
         locks=Locks(settings.run / "locks"),

@@ -1,6 +1,7 @@
 """EngineBuilder: detection, policy, base images, the build itself, and what it came to."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -32,6 +33,8 @@ DOCKERFILE = "Dockerfile"  # in the tar's root, where the tree is not
 MAX_IMAGE = 2 * 1024**3
 MODERN = (1, 42)  # API of Engine 23, whose BuildKit knows heredocs, --link and --network
 GIGABYTE = 1e9
+# The engine runs on this host; it calls processors by Go's names (GOARCH).
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
 def image_name(settings: Settings, app: App, image: str) -> str:
@@ -49,6 +52,10 @@ class EngineBuilder:
     @cached_property
     def _packs(self) -> Sequence[Buildpack]:
         return load(self._settings.share / "buildpacks")
+
+    def prepare(self) -> None:
+        """Load the buildpacks: once before the forks, not in each child. Raises BuildFailed."""
+        _ = self._packs
 
     def check(self) -> tuple[Finding, ...]:
         """Return the lines of `doctor` about stack, apt cache and build limits."""
@@ -83,7 +90,7 @@ class EngineBuilder:
                 forget_contexts(directory, client.api)
 
     def _rules(self, plan: BuildPlan, api: APIClient) -> Rules:
-        settings, version = self._settings, api.version(api_version=False)
+        settings = self._settings
         aliases = {"paas/stack": settings.stack, "paas/stack-build": settings.stack_build}
         names = {name: name for name in aliases.values()}
         return Rules(
@@ -91,9 +98,8 @@ class EngineBuilder:
             stacks=aliases | names,
             registries=frozenset(self._logins()),
             args=_arguments(plan),
-            system=version["Os"],
-            machine=version["Arch"],
-            modern=tuple(map(int, version["ApiVersion"].split("."))) >= MODERN,
+            machine=MACHINES.get(os.uname().machine, os.uname().machine),
+            modern=tuple(map(int, str(api.api_version).split("."))) >= MODERN,
             ca=settings.ca_bundle.is_file(),
         )
 

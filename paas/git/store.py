@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import dulwich.worktree  # noqa: F401 - Repo imports it late: here it is once, not in each fork
 from dulwich.object_store import DiskObjectStore
 from dulwich.objects import Commit, ObjectID, RawObjectID, ShaFile
 from dulwich.refs import DiskRefsContainer, Ref

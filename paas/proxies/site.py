@@ -6,6 +6,7 @@ through. So a value gets in only as a validated name, an address, or an option o
 
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -89,10 +90,23 @@ class Sites:
             autoescape=False,  # noqa: S701 - the output is not HTML; see the module's docstring
         )
 
+        self._own = self._own_templates()
+        with suppress(TemplateError):  # a broken one is shown to who publishes
+            for name in self._environment.list_templates(extensions=["j2"]):
+                self._environment.get_template(name)  # once before the forks, not in each child
+
     def refresh(self) -> None:
-        """Read the templates anew: the owner may have put one in the place of a shipped one."""
-        if self._environment.cache is not None:
+        """Read the templates anew if the owner has put one in the place of a shipped one.
+
+        A template that is changed or removed is noticed by jinja itself.
+        """
+        own = self._own_templates()
+        if own != self._own and self._environment.cache is not None:
             self._environment.cache.clear()
+        self._own = own
+
+    def _own_templates(self) -> frozenset[Path]:
+        return frozenset(self._settings.templates.rglob("*.j2"))
 
     def render(self, site: Site) -> str:
         """Return the site's vhost. Raises InvalidName, UsageError, ProxyUnavailable (template)."""

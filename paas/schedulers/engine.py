@@ -1,21 +1,19 @@
 """The connection to Docker Engine: made on first use, and what its refusals mean."""
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from docker import APIClient
 from docker.errors import APIError, DockerException
 
+from paas.engine_api import api_version
 from paas.errors import EngineUnavailable
 from paas.reporter import clean
 
 TIMEOUT = 30  # seconds per call; streams have their own
-PORT = 2375  # of an engine on TCP without TLS
 HTTP_CONFLICT = 409
 
 
@@ -31,8 +29,9 @@ class Engine:
         """The low-level client. Raises EngineUnavailable when the engine does not answer."""
         if self._client is None or self._client[0] != os.getpid():
             with self.answering():
-                connect(self._url, TIMEOUT).close()  # docker-py leaks the socket of a refusal
-                self._client = (os.getpid(), APIClient(base_url=self._url, timeout=TIMEOUT))
+                version = api_version(self._url, TIMEOUT)
+                client = APIClient(base_url=self._url, version=version, timeout=TIMEOUT)
+                self._client = (os.getpid(), client)
         return self._client[1]
 
     def close(self) -> None:
@@ -66,18 +65,3 @@ class Engine:
 def explanation(error: APIError) -> str:
     """Return the engine's own words in one line."""
     return " ".join(clean(str(error.explanation or error)).split())[:500]
-
-
-def connect(url: str, timeout: float) -> socket.socket:
-    """Open a plain connection to the engine. Raises OSError."""
-    parts = urlsplit(url)
-    if parts.scheme != "unix":
-        return socket.create_connection((parts.hostname or "", parts.port or PORT), timeout)
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(timeout)
-    try:
-        sock.connect(parts.path)
-    except OSError:
-        sock.close()
-        raise
-    return sock

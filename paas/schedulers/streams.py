@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from http.client import HTTPException, parse_headers
 from typing import Any, BinaryIO, Protocol
 
+from paas.engine_api import connect
 from paas.errors import EngineUnavailable
-from paas.schedulers.engine import connect
 
 HEADER = struct.Struct(">BxxxL")
 STDERR = 2
