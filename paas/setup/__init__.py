@@ -10,7 +10,13 @@ from paas.errors import Unavailable, UsageError
 from paas.reconcile import Reconciler
 from paas.reporter import Reporter
 from paas.settings import Settings
-from paas.setup.files import make_directories, make_host_key, trust_host, write_settings
+from paas.setup.files import (
+    make_directories,
+    make_host_key,
+    require_way_in,
+    trust_host,
+    write_settings,
+)
 from paas.setup.host import add_door_user, include_in_nginx
 from paas.wiring import build_platform
 
@@ -102,6 +108,7 @@ def _wall(settings: Settings) -> str:
 STEPS: tuple[tuple[str, Callable[[Settings, Report], object]], ...] = (
     ("User of the doors", add_door_user),
     ("Directories", make_directories),
+    ("Way in for the doors", require_way_in),
     ("Settings", write_settings),
     ("Host key", make_host_key),
     ("CA bundle", trust_host),

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from paas.doors.host_key import NAME, keep_host_key
-from paas.errors import Unavailable
+from paas.errors import Unavailable, UsageError
 from paas.hooks import STAGES
 from paas.settings import Settings
 
@@ -45,6 +45,16 @@ def make_directories(settings: Settings, report: Report) -> None:
         if path.stat().st_mode & 0o7777 != mode:
             path.chmod(mode)
             report(f"{path} has mode {mode:o} again")
+
+
+def require_way_in(settings: Settings, _report: Report) -> None:
+    """Raise UsageError if the doors' user cannot get to the data root."""
+    for folder in settings.root.parents:
+        if not folder.stat().st_mode & 0o001:
+            raise UsageError(
+                f"The doors' user cannot get through {folder}",
+                hint=f"Run: chmod o+x {folder}   (or choose another data root)",
+            )
 
 
 def write_settings(settings: Settings, report: Report) -> None:
