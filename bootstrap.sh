@@ -84,11 +84,11 @@ run_tests() {
   step 'Python packages for development, by hash' make_dev_venv
   step 'Stack image, shared by all tests' make_stack
   local failures=0 task
-  for task in check test journeys; do
+  for task in check test engines journeys; do
     printf -- '-----> just %s\n' "$task"
     (cd "$here" && PATH="$here/.venv/bin:$PATH" just "$task" </dev/null) || failures=$((failures + 1))
   done
-  ((failures == 0)) || die "$failures of 3 test runs failed" 'Read the first failure above.'
+  ((failures == 0)) || die "$failures of 4 test runs failed" 'Read the first failure above.'
   printf '=====> All tests passed in %d s\n' "$SECONDS"
 }
 

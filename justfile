@@ -27,5 +27,5 @@ engines:
 
 # Make the lock files anew from pyproject.toml, with hashes.
 lock:
-    uvx uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml -o requirements.lock
-    uvx uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml --group dev -o requirements-dev.lock
+    .venv/bin/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml -o requirements.lock
+    .venv/bin/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml --group dev -o requirements-dev.lock

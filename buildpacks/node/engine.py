@@ -1,5 +1,5 @@
 """Which Node: a range for npm to resolve when the image is built."""
-# ruff: noqa: INP001 - loaded by path: a folder is a plugin, not a package
+
 
 import re
 from collections.abc import Mapping

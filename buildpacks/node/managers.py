@@ -1,5 +1,5 @@
 """Which package manager, and which files its layer depends on."""
-# ruff: noqa: INP001 - loaded by path: a folder is a plugin, not a package
+
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,5 +1,5 @@
 """Sites that a build step makes: which tool, and the folder it writes."""
-# ruff: noqa: INP001 - loaded by path: a folder is a plugin, not a package
+
 
 import re
 from collections.abc import Mapping

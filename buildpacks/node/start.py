@@ -1,5 +1,5 @@
 """The command that starts a Node server, when no Procfile says it."""
-# ruff: noqa: INP001 - loaded by path: a folder is a plugin, not a package
+
 
 import re
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 """Which framework, and the command that serves it: found by reading, nothing is imported."""
-# ruff: noqa: INP001 - loaded by path: a folder is a plugin, not a package
+
 
 import re
 from collections.abc import Iterator

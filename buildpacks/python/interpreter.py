@@ -1,5 +1,5 @@
 """Which Python: the one that the source asks for, else the stack's."""
-# ruff: noqa: INP001 - loaded by path: a folder is a plugin, not a package
+
 
 import re
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 """Which package manager, which files its layer depends on, and what they bring."""
-# ruff: noqa: INP001 - loaded by path: a folder is a plugin, not a package
+
 
 import posixpath
 import re

@@ -3,12 +3,14 @@
 import contextlib
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import docker
 import pytest
 
 from tests.journeys.instance import Instance
+from tests.journeys.programs import Git
 
 EXPECTED = {
     "hello": "Hello",
@@ -23,10 +25,24 @@ EXPECTED = {
 @pytest.mark.parametrize("example", EXPECTED)
 def test_an_example_goes_live_and_answers(paas: Instance, example: str) -> None:
     git = paas.app(example, example)
+    if example == "django":
+        lock_with_uv(git)
     said = git.push().stderr
     assert f"Deployed {example} v1" in said
     assert paas.status(example) in {200, 302}
     assert EXPECTED[example] in paas.curl(example, "/", "-L").stdout
+
+
+def lock_with_uv(git: Git) -> None:
+    """Lock as the author does. The lock names the index it came from, so the example has none."""
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "lock", "--quiet"], cwd=git.tree, check=True, timeout=120)
+    git.commit("lock")
+
+
+def test_the_locked_versions_are_what_is_installed(paas: Instance) -> None:
+    log = paas.paas("deploys:log", "django").stdout
+    assert "uv (uv.lock)" in log
 
 
 def test_an_image_that_says_root_still_runs_as_a_user_of_its_own(paas: Instance) -> None:
