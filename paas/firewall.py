@@ -48,14 +48,10 @@ table inet $table {
 		type nat hook output priority -101; policy accept;
 		ip daddr $services tcp dport $service_port dnat ip to ip daddr map @web
 	}
-	# The container sees its bridge's address: it stays valid when the host's own changes.
-	chain source {
-		type nat hook postrouting priority srcnat - 1; policy accept;
-		ct original ip daddr $services ct status dnat masquerade
-	}
 	# What the map did not translate is refused at once and never leaves the host.
 	chain unmapped {
 		type filter hook output priority filter - 5; policy accept;
+		ip daddr $source accept
 		ct original ip daddr $services ct state new ct timeout set "web"
 		ip daddr $services meta l4proto tcp reject with tcp reset
 		ip daddr $services reject
@@ -142,6 +138,15 @@ def builds_table(build_bridge: str = BUILD_BRIDGE) -> str:
     return "paas_builds_" + build_bridge.replace("-", "_")
 
 
+def source_address(settings: Settings) -> IPv4Address:
+    """Return the host's address from which nginx reaches every app: slot 0, which no process has.
+
+    It is the host's own and never changes, so open connections outlive a change of the host's
+    addresses, and apps can name it as their trusted proxy.
+    """
+    return settings.service_address(1, 0)
+
+
 def render(
     settings: Settings,
     resolvers: Iterable[str],
@@ -163,6 +168,7 @@ def render(
         table=table(settings),
         resolvers=f"elements = {{ {servers} }}" if servers else "",
         services=settings.services,
+        source=source_address(settings),
         service_port=SERVICE_PORT,
         network=settings.network,
         bridges=f"{settings.bridge_prefix}-*",

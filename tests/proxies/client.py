@@ -53,7 +53,7 @@ class WebSocket:
         self._socket = socket.create_connection((HOST, port), 20)
         self._file = self._socket.makefile("rb")
         head = (
-            f"GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+            f"GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n"
         )
         self._socket.sendall(head.encode())
         assert b" 101 " in self._file.readline()

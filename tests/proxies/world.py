@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from paas.firewall import builds_table, table
+from paas.firewall import builds_table
 from paas.proxies import own_nginx
 from paas.proxies.base import Route, Site
 from paas.proxies.nginx import NginxProxy
+from paas.proxies.routes import removal_commands
 from paas.settings import Settings
 from tests.proxies.netns import Namespace, bridge
 
@@ -60,10 +61,9 @@ class World:
     def remove_kernel_state(self) -> None:
         """Take wall, map and route out of the kernel; the files stay."""
         builds = builds_table(self.build_bridge)
-        for name in (("inet", table(self.settings)), ("inet", builds), ("bridge", builds)):
-            subprocess.run(["nft", "delete", "table", *name], capture_output=True, check=False)
-        route = ["ip", "route", "del", self.settings.services]
-        subprocess.run(route, capture_output=True, check=False)
+        shared = [("nft", "delete", "table", kind, builds) for kind in ("inet", "bridge")]
+        for command in (*removal_commands(self.settings), *shared):
+            subprocess.run(command, capture_output=True, check=False)
 
     def start_nginx(self) -> None:
         # root, because the folders of a test may be entered by root only
