@@ -41,7 +41,7 @@ class World:
     close: Callable[[], None]
 
     def spec(self, command: str, slot: int = 1, process_type: str = "web") -> ProcessSpec:
-        address = str(self.settings.subnet(0)[2 + slot])
+        address = str(self.settings.subnet(APP.network_index)[2 + slot])
         return ProcessSpec(
             APP, 1, process_type, slot, self.image, command, {"A": "b"}, 5000, address
         )
@@ -50,7 +50,9 @@ class World:
         return self.scheduler.start(self.spec(command, slot))
 
 
-APP = App(1, "shop", 0, 0.0)
+# Names and ranges of this run alone: two runs may share an engine.
+RUN = os.getpid()
+APP = App(1, "shop", RUN % 2000, 0.0)
 
 
 @pytest.fixture(
@@ -84,7 +86,7 @@ def _fake() -> World:
 
 def _real(url: str) -> World:
     settings = Settings(
-        instance="ctreal", engine=url, network="10.201.0.0/16", services="10.202.0.0/16"
+        instance=f"ct{RUN:x}", engine=url, network="10.201.0.0/16", services="10.202.0.0/16"
     )
     scheduler = DockerLocal(settings)
 
@@ -102,7 +104,7 @@ def test_a_started_process_runs_at_its_address(world: World) -> None:
     seen = world.scheduler.inspect(world.start(SLEEPS))
     assert seen.state is ProcessState.RUNNING
     assert seen.name == f"{world.settings.instance}-shop.web.1.1"
-    assert seen.address == str(world.settings.subnet(0)[3])
+    assert seen.address == str(world.settings.subnet(APP.network_index)[3])
     assert seen.memory == 512 * 1024 * 1024
 
 

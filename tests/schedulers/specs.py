@@ -1,17 +1,26 @@
 """Nouns for the scheduler's tests."""
 
+import os
+
 from paas.model import App, SecurityOptions
 from paas.schedulers.base import ProcessSpec
 from paas.settings import Settings
 
-APP = App(1, "shop", 0, 0.0)
+# Names and ranges of this run alone: two runs may share an engine.
+INSTANCE = f"st{os.getpid():x}"
+INDEX = os.getpid() % 2000
+APP = App(1, "shop", INDEX, 0.0)
 IMAGE = "sha256:" + "1" * 64
 
 
 def make_settings(engine: str = "unix:///var/run/docker.sock") -> Settings:
     return Settings(
-        instance="schedtest", engine=engine, network="10.203.0.0/16", services="10.204.0.0/16"
+        instance=INSTANCE, engine=engine, network="10.203.0.0/16", services="10.204.0.0/16"
     )
+
+
+SUBNET = make_settings().subnet(INDEX)
+ADDRESS = str(SUBNET[3])
 
 
 def make_spec(
@@ -21,7 +30,6 @@ def make_spec(
     volumes: tuple[str, ...] = (),
     config: dict[str, str] | None = None,
 ) -> ProcessSpec:
-    address = str(make_settings().subnet(0)[3])
     return ProcessSpec(
         APP,
         7,
@@ -31,7 +39,7 @@ def make_spec(
         command,
         config or {},
         5000,
-        address,
+        ADDRESS,
         options or SecurityOptions(),
         volumes,
     )

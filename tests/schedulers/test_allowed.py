@@ -8,12 +8,12 @@ import pytest
 from paas.errors import StartFailed
 from paas.schedulers.allowed import check_settings
 from paas.schedulers.profile import container_settings
-from tests.schedulers.specs import make_settings, make_spec
+from tests.schedulers.specs import ADDRESS, INSTANCE, make_settings, make_spec
 
 HOST = "HostConfig"
 ENDPOINTS = ("NetworkingConfig", "EndpointsConfig")
-OWN = (*ENDPOINTS, "schedtest-1")
-ADDRESS = {"IPAMConfig": {"IPv4Address": "10.203.0.3"}}
+OWN = (*ENDPOINTS, f"{INSTANCE}-1")
+ENDPOINT = {"IPAMConfig": {"IPv4Address": ADDRESS}}
 OUTSIDE: list[tuple[tuple[str, ...], Any]] = [
     (("Image",), "shop:latest"),
     (("Entrypoint",), ["/bin/bash", "-c"]),
@@ -22,7 +22,7 @@ OUTSIDE: list[tuple[tuple[str, ...], Any]] = [
     (("User",), "root"),
     (("User",), "5"),
     (("Env",), ["A=\0"]),
-    (("Labels",), {"paas.instance": "schedtest"}),
+    (("Labels",), {"paas.instance": INSTANCE}),
     (("Labels", "paas.instance"), "other"),
     (("Hostname",), "a.b"),
     (("Healthcheck",), {"Test": ["CMD", "x"]}),
@@ -32,7 +32,7 @@ OUTSIDE: list[tuple[tuple[str, ...], Any]] = [
     (("ExposedPorts",), {"80/tcp": {}}),
     (("Volumes",), {"/data": {}}),
     (ENDPOINTS, {}),
-    (ENDPOINTS, {"host": ADDRESS}),
+    (ENDPOINTS, {"host": ENDPOINT}),
     ((*OWN, "IPAMConfig", "IPv4Address"), "10.9.0.1"),
     ((*OWN, "Links"), ["other"]),
     ((HOST, "NetworkMode"), "host"),

@@ -14,7 +14,7 @@ from paas.model import App
 from paas.schedulers.docker_local import DockerLocal
 from tests.contracts.engines import until
 from tests.schedulers.conftest import Prison
-from tests.schedulers.specs import APP, make_settings
+from tests.schedulers.specs import ADDRESS, APP, INDEX, INSTANCE, SUBNET, make_settings
 
 pytestmark = pytest.mark.engine
 SLEEPS = "exec sleep 600"
@@ -30,22 +30,22 @@ CONNECTS = (
 
 def test_the_network_has_our_bridge_subnet_and_gateway(prison: Prison) -> None:
     prison.scheduler.create_network(APP)
-    network = prison.scheduler._engine.api.inspect_network("schedtest-1")
-    assert network["Options"]["com.docker.network.bridge.name"] == make_settings().bridge(0)
-    assert network["IPAM"]["Config"] == [{"Subnet": "10.203.0.0/27", "Gateway": "10.203.0.1"}]
+    network = prison.scheduler._engine.api.inspect_network(f"{INSTANCE}-1")
+    assert network["Options"]["com.docker.network.bridge.name"] == make_settings().bridge(INDEX)
+    assert network["IPAM"]["Config"] == [{"Subnet": str(SUBNET), "Gateway": str(SUBNET[1])}]
     assert network["Labels"]["paas.app-id"] == "1"
 
 
 def test_a_network_of_older_settings_is_made_anew(prison: Prison) -> None:
-    prison.scheduler.create_network(replace(APP, network_index=9))
+    prison.scheduler.create_network(replace(APP, network_index=INDEX + 9))
     prison.scheduler.create_network(APP)
-    network = prison.scheduler._engine.api.inspect_network("schedtest-1")
-    assert network["IPAM"]["Config"][0]["Subnet"] == "10.203.0.0/27"
+    network = prison.scheduler._engine.api.inspect_network(f"{INSTANCE}-1")
+    assert network["IPAM"]["Config"][0]["Subnet"] == str(SUBNET)
 
 
 def test_a_range_that_is_taken_fails_the_start_and_leaves_nothing(prison: Prison) -> None:
     prison.scheduler.create_network(APP)
-    rival = App(2, "rival", 0, 0.0)
+    rival = App(2, "rival", INDEX, 0.0)
     with pytest.raises(StartFailed, match="cannot be made") as caught:
         prison.scheduler.start(replace(prison.spec(SLEEPS), app=rival))
     assert "paas.toml" in caught.value.hint
@@ -65,7 +65,7 @@ def test_what_the_engine_refuses_is_told_with_a_hint(prison: Prison) -> None:
     with io.BytesIO() as archive, tarfile.open(fileobj=archive, mode="w") as tar:
         tar.addfile(tarfile.TarInfo("empty"))
         tar.close()
-        empty = json.loads(api.import_image_from_data(archive.getvalue(), "schedtest/none"))
+        empty = json.loads(api.import_image_from_data(archive.getvalue(), f"{INSTANCE}/none"))
     image = empty["status"]
     with pytest.raises(StartFailed, match=r"web\.1 cannot be started: (?i:no command)") as caught:
         prison.scheduler.start(replace(prison.spec(SLEEPS), image=image, command=None))
@@ -95,15 +95,17 @@ def test_other_instances_and_other_containers_are_not_seen(prison: Prison, helpe
     other.close()
     assert [c.id for c in prison.scheduler.containers()] == [container]
     prison.scheduler.destroy(APP)
-    assert prison.scheduler._engine.api.inspect_container(helper)["Name"] == "/schedtest-apt-cache"
+    assert (
+        prison.scheduler._engine.api.inspect_container(helper)["Name"] == f"/{INSTANCE}-apt-cache"
+    )
 
 
 @pytest.fixture
 def helper(prison: Prison) -> Iterator[str]:
     """A container of the instance that is no app's."""
     api = prison.scheduler._engine.api
-    labels = {"paas.instance": "schedtest"}
-    made = api.create_container(prison.image, labels=labels, name="schedtest-apt-cache")["Id"]
+    labels = {"paas.instance": INSTANCE}
+    made = api.create_container(prison.image, labels=labels, name=f"{INSTANCE}-apt-cache")["Id"]
     yield made
     api.remove_container(made, v=True)
 
@@ -111,7 +113,7 @@ def helper(prison: Prison) -> Iterator[str]:
 def test_the_address_survives_a_restart(prison: Prison) -> None:
     container = prison.scheduler.start(prison.spec(SLEEPS))
     prison.scheduler._engine.api.restart(container, timeout=0)
-    assert prison.scheduler.inspect(container).address == "10.203.0.3"
+    assert prison.scheduler.inspect(container).address == ADDRESS
     prison.scheduler.stop([container], 1)
 
 
@@ -142,7 +144,7 @@ def test_a_release_command_loses_no_output(prison: Prison) -> None:
 
 def test_images_of_others_and_base_images_stay(prison: Prison) -> None:
     api = prison.scheduler._engine.api
-    api.tag(prison.image, "schedforeign/app", "1")
+    api.tag(prison.image, f"{INSTANCE}x/app", "1")
     prison.scheduler.remove_images([prison.image])
-    assert "schedtest/hostile:1" in api.inspect_image(prison.image)["RepoTags"]  # type: ignore[no-untyped-call] # docker's stubs
-    api.remove_image("schedforeign/app:1")
+    assert f"{INSTANCE}/hostile:1" in api.inspect_image(prison.image)["RepoTags"]  # type: ignore[no-untyped-call] # docker's stubs
+    api.remove_image(f"{INSTANCE}x/app:1")

@@ -6,7 +6,7 @@ import pytest
 from paas.errors import StartFailed
 from paas.model import SecurityOptions
 from paas.schedulers.profile import container_name, container_settings, seccomp_profile
-from tests.schedulers.specs import make_settings, make_spec
+from tests.schedulers.specs import INSTANCE, make_settings, make_spec
 
 MB = 1024 * 1024
 
@@ -20,7 +20,7 @@ def environment(**parts: Any) -> dict[str, str]:
 
 
 def test_the_name_tells_instance_app_process_and_deploy() -> None:
-    assert container_name(make_spec(), make_settings()) == "schedtest-shop.web.1.7"
+    assert container_name(make_spec(), make_settings()) == f"{INSTANCE}-shop.web.1.7"
 
 
 def test_the_profile_is_the_hardened_one() -> None:
@@ -94,7 +94,7 @@ def test_no_app_may_ask_for_many_tmpfs() -> None:
 
 def test_all_our_labels_are_set_so_that_none_is_inherited() -> None:
     labels = made()["Labels"]
-    assert labels["paas.instance"] == "schedtest"
+    assert labels["paas.instance"] == INSTANCE
     assert labels["paas.app-id"] == "1"
     assert len(labels) == 6
 

@@ -9,6 +9,7 @@ import pytest
 from paas.model import SecurityOptions
 from tests.contracts.engines import until
 from tests.schedulers.conftest import Prison
+from tests.schedulers.specs import INSTANCE
 
 pytestmark = pytest.mark.engine
 MB = 1024 * 1024
@@ -158,7 +159,7 @@ def test_what_the_image_says_of_itself_does_not_count(prison: Prison) -> None:
     prison.scheduler.stop([container], 1)
     assert lines == ("5000 /tmp",)
     assert answer["Config"]["Labels"]["paas.app"] == "shop"
-    assert answer["Config"]["Labels"]["paas.instance"] == "schedtest"
+    assert answer["Config"]["Labels"]["paas.instance"] == INSTANCE
     assert answer["Config"]["StopSignal"] == "SIGTERM"
     assert "Health" not in answer["State"]
     assert [m["Type"] for m in answer["Mounts"]] == ["bind"], json.dumps(answer["Mounts"])
