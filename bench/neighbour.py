@@ -1,6 +1,7 @@
 """What a neighbour notices of deploys: nothing."""
 
 import http.client
+import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -54,10 +55,11 @@ class Visitor:
         """Talk over one websocket from the beginning to the end."""
         uri = f"ws://{self.app}.{self.instance.domain}:{self.instance.http_port}/"
         try:
-            with connect(uri, open_timeout=30, ping_interval=None) as socket:
+            sock = socket.create_connection(("127.0.0.1", self.instance.http_port), 30)
+            with connect(uri, sock=sock, open_timeout=30, ping_interval=None) as websocket:
                 while not self.stop.is_set():
-                    socket.send(f"{self.echoed}")
-                    if socket.recv(30) != f"{self.echoed}":
+                    websocket.send(f"{self.echoed}")
+                    if websocket.recv(30) != f"{self.echoed}":
                         self.lost.append("websocket: another echo")
                     self.echoed += 1
                     time.sleep(PAUSE)
