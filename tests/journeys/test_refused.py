@@ -4,9 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.instance import Instance
+from tests.journeys.instance import Instance, running
 from tests.journeys.programs import Git, Ssh
 from tests.journeys.test_first_push import write_version
+
+
+@pytest.fixture(scope="module")
+def paas() -> Iterator[Instance]:
+    with running(health_timeout="8") as instance:
+        yield instance
 
 
 @pytest.fixture(scope="module")
