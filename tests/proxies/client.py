@@ -91,6 +91,7 @@ class Load:
                     self.failures.append(f"{status} {shown}")
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
+                connection.close()  # the next request opens a new one
             self.answers += 1
             if not self._is_kept:
                 connection.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from paas.errors import InvalidName
+from paas.firewall import source_address
 from paas.proxies.base import Route
 from paas.proxies.routes import ELEMENT, Routes, restore_commands
 from paas.settings import Settings
@@ -96,6 +97,12 @@ def test_service_addresses_never_leave_the_host(world: World) -> None:
     command = ["ip", "route", "get", world.service(7)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert re.search(r" dev lo\b", done.stdout)
+
+
+def test_apps_see_one_address_of_the_host_that_never_changes(world: World) -> None:
+    serve(world, "shop", 0, "v1")
+    peer = request(world.settings.http_port, SHOP)[1]["peer"]
+    assert peer == str(source_address(world.settings))
 
 
 def test_routes_that_are_not_listed_are_removed(world: World) -> None:

@@ -46,6 +46,7 @@ async def answer(name: str, reader: asyncio.StreamReader, writer: asyncio.Stream
         "line": line,
         "headers": headers,
         "died": died,
+        "peer": writer.get_extra_info("peername")[0],
         "body": body.decode("latin-1"),
     }
     status = "500 Broken" if path == "/broken" else "200 OK"

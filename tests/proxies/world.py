@@ -5,7 +5,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from paas.firewall import builds_table
@@ -37,15 +37,16 @@ class World:
     """One instance: settings, proxy, and app processes that can be added."""
 
     def __init__(self, root: Path, stack: ExitStack, make_bridge: MakeBridge = bridge) -> None:
-        octet = 2 * secrets.randbelow(40) + 120
+        # Small ranges from a part that nothing else on a host of paas uses: runs may meet.
+        start = IPv4Address("10.20.0.0") + 4096 * secrets.randbelow(40 * 16)
         self.settings = Settings(
             root=root,
             instance=f"t{secrets.token_hex(2)}",
             domain="test.localhost",
             http_port=free_port(),
             https_port=free_port(),
-            network=f"10.{octet}.0.0/16",
-            services=f"10.{octet + 1}.0.0/16",
+            network=f"{start}/21",
+            services=f"{start + 2048}/21",
             apt_cache_port=free_port(),
             nginx_conf=root / "nginx.conf",
             nginx_pid=root / "nginx.pid",
