@@ -65,6 +65,7 @@ def engine(settings: Settings) -> Iterator[docker.DockerClient]:
         ) from error
     try:
         client = docker.DockerClient(base_url=settings.engine, version=version, timeout=600)
+        client.api.trust_env = False  # no proxy stands before the engine; don't look for one
         try:
             yield client
         finally:

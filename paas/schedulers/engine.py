@@ -31,6 +31,7 @@ class Engine:
             with self.answering():
                 version = api_version(self._url, TIMEOUT)
                 client = APIClient(base_url=self._url, version=version, timeout=TIMEOUT)
+                client.trust_env = False  # no proxy stands before the engine; don't look for one
                 self._client = (os.getpid(), client)
         return self._client[1]
 
