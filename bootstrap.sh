@@ -32,6 +32,7 @@ main() {
   ((EUID == 0)) || die 'This needs root' "Run: sudo $0 $*"
   log=/var/log/paas-$mode.log
   : >"$log"
+  exec 3>&2 # failed() runs where the failing command's output goes into the log
   trap 'failed $? "$BASH_COMMAND"' ERR
   # Behind a TLS-inspecting proxy pip must trust what the host trusts.
   [[ ! -f $bundle ]] || export PIP_CERT=${PIP_CERT:-$bundle}
@@ -309,7 +310,7 @@ failed() {
     printf ' !     %s failed (exit status %d): %s\n' "$current" "$1" "$2"
     ((is_quiet == 0)) || tail -n 12 "$log" | sed 's/^/ !     | /'
     printf ' !     The whole log: %s. When the cause is mended, run this again\n' "$log"
-  } >&2
+  } >&3
   exit 1
 }
 

@@ -35,7 +35,7 @@ TYPED = {
 @pytest.fixture(scope="module")
 def said() -> dict[str, tuple[int, str]]:
     """Type everything, one after the other, on a machine of its own: exit status and output."""
-    script = "\n".join(f"({c}) </dev/null 2>&1; echo; echo '== {n}' $?" for n, c in TYPED.items())
+    script = "\n".join(f'({c}) </dev/null 2>&1; echo "\n== {n} $?"' for n, c in TYPED.items())
     text = run_machine(script)
     parts = re.split(r"^== (.+) (\d+)$", text, flags=re.MULTILINE)
     outputs, names, statuses = parts[0::3], parts[1::3], parts[2::3]
