@@ -29,3 +29,7 @@ engines:
 lock:
     .venv/bin/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml -o requirements.lock
     .venv/bin/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml --group dev -o requirements-dev.lock
+
+# Measure everything side by side with its floor; writes docs/performance.md. Options: --quick, names.
+bench *args:
+    {{python}} -m bench {{args}}
