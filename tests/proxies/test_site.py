@@ -64,3 +64,19 @@ def test_a_root_with_odd_characters_cannot_get_into_a_file() -> None:
     odd = Sites(Settings(root=Path("/srv/a;b")))
     with pytest.raises(InvalidName):
         odd.render(Site("shop", ("a.example",), ()))
+
+
+def test_a_template_of_the_owner_counts_from_the_next_refresh_until_he_removes_it(
+    tmp_path: Path,
+) -> None:
+    sites, site = Sites(Settings(root=tmp_path)), Site("shop", ("a.example",), ("10.214.0.1",))
+    shipped = sites.render(site)
+    own = tmp_path / "nginx-templates" / "site.conf.j2"
+    own.parent.mkdir()
+    for text in ("# mine", "# mine, changed"):
+        own.write_text(text)
+        sites.refresh()
+        assert sites.render(site) == text
+    own.unlink()
+    sites.refresh()
+    assert sites.render(site) == shipped
