@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from paas.errors import InvalidName
+from paas.manifest import Manifest
 
 APP_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 PROCESS_TYPE = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
@@ -206,6 +207,7 @@ class Candidate:
     port: int
     commit: str | None
     summary: str  # the plan in one line: "Python 3.13.5 (.python-version), uv (uv.lock), Flask"
+    manifest: Manifest = field(default_factory=Manifest)
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,7 @@ class Release:
     reason: str
     created_at: float
     volumes: tuple[str, ...] = ()  # VOLUME paths of the image, covered at run time
+    manifest: Manifest = field(default_factory=Manifest)
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,9 @@ class Deploy:
     version: int | None = None  # of the release it made
     error: str = ""
     pid: int | None = None  # of the process that works on it
+    pid_started: int | None = None  # see workers.started_at()
+    cancelled_by: str | None = None  # who asked; it is undone then
+    steps: tuple[tuple[DeployState, float], ...] = ()  # when each state was entered
 
 
 class ContainerRole(StrEnum):

@@ -91,6 +91,9 @@ class Releases(Protocol):
     def list(self, app: int) -> tuple[Release, ...]:
         """Return all releases, newest first."""
 
+    def drop(self, release: Release) -> None:
+        """Delete a release that is not the current one; the current one stays."""
+
 
 class Deploys(Protocol):
     """Attempts to make a release."""
@@ -127,16 +130,28 @@ class Deploys(Protocol):
         when somebody has cancelled the deploy, Conflict when it is over otherwise.
         """
 
-    def replace(self, deploy: int, containers: Sequence[Container]) -> None:
+    def replace(
+        self,
+        deploy: int,
+        containers: Sequence[Container],
+        formation: Mapping[str, int] | None = None,
+    ) -> None:
         """Make these the app's CURRENT containers, without a new release, in one transaction.
 
-        All others become DRAINING; desired = RUNNING; the deploy becomes SWITCHED.
+        All others become DRAINING; desired = RUNNING; the deploy becomes SWITCHED. `formation`
+        replaces the stored quantities. Raises as commit() does.
+        """
+
+    def cancel(self, deploy: int, actor: Actor) -> bool:
+        """Ask a deploy to undo itself; False when it is over, or past its commit point.
+
+        From now on advance(), commit() and replace() raise Cancelled for it.
         """
 
     def revert(self, deploy: int, error: str) -> None:
         """Take commit() or replace() back, because the route could not be moved.
 
-        The previous release, its config and its containers are current again, the new containers
+        The previous release, its config, formation and containers are current again, the new ones
         STARTING; the release row is deleted; the deploy FAILED. Raises Conflict unless the deploy
         is SWITCHED and its release is the current one.
         """
@@ -149,6 +164,9 @@ class Deploys(Protocol):
 
     def unfinished(self) -> tuple[Deploy, ...]:
         """Return deploys that are in no final state, oldest first."""
+
+    def newest_finished(self) -> Mapping[int, int]:
+        """Return {app id: its newest deploy that is over}."""
 
     def last_duration(self, app: int) -> float | None:
         """Return how long the last DONE deploy took, in seconds."""

@@ -12,7 +12,9 @@ from paas.model import Candidate, Container, Deploy, DeployState, Release
 from paas.state.config import read_config, write_config
 from paas.state.containers import make_current, read_roles, restore_roles
 from paas.state.database import Database
-from paas.state.releases import release_from
+from paas.state.formation import read_formation, write_formation
+from paas.state.releases import manifest_text, release_from
+from paas.state.steps import STEPS, step
 
 
 def commit(
@@ -34,20 +36,28 @@ def commit(
         write_config(database, deploy.app_id, config)
     make_current(database, deploy.app_id, containers)
     database.execute(
-        "UPDATE deploys SET state = 'switched', version = ?, undo = ? WHERE id = ?",
-        *(release.version, undo, deploy.id),
+        f"UPDATE deploys SET state = 'switched', version = ?, undo = ?, {STEPS} WHERE id = ?",  # noqa: S608 - constant
+        *(release.version, undo, step(DeployState.SWITCHED), deploy.id),
     )
     return release
 
 
-def replace(database: Database, deploy: Deploy, containers: Sequence[Container]) -> None:
+def replace(
+    database: Database,
+    deploy: Deploy,
+    containers: Sequence[Container],
+    formation: Mapping[str, int] | None,
+) -> None:
     """Do what base.Deploys.replace says. Raises Cancelled or Conflict if the deploy is over."""
     _refuse_if_over(deploy)
     undo = _snapshot(database, deploy.app_id)
     database.execute("UPDATE apps SET desired = 'running' WHERE id = ?", deploy.app_id)
+    if formation is not None:
+        write_formation(database, deploy.app_id, formation)
     make_current(database, deploy.app_id, containers)
     database.execute(
-        "UPDATE deploys SET state = 'switched', undo = ? WHERE id = ?", undo, deploy.id
+        f"UPDATE deploys SET state = 'switched', undo = ?, {STEPS} WHERE id = ?",  # noqa: S608 - constant
+        *(undo, step(DeployState.SWITCHED), deploy.id),
     )
 
 
@@ -71,14 +81,21 @@ def revert(database: Database, deploy: Deploy) -> None:
         *(before["release"], before["desired"], deploy.app_id),
     )
     write_config(database, deploy.app_id, before["config"])
+    write_formation(database, deploy.app_id, before["formation"])
     restore_roles(database, before["roles"])
     database.execute("DELETE FROM releases WHERE deploy_id = ?", deploy.id)
     database.execute("UPDATE deploys SET version = NULL WHERE id = ?", deploy.id)
 
 
+def cancelled(deploy: Deploy) -> Cancelled:
+    """Return the error for a deploy that somebody has cancelled."""
+    by = f" by {deploy.cancelled_by}" if deploy.cancelled_by else ""
+    return Cancelled(f"The deploy was cancelled{by}", hint="Push again to deploy.")
+
+
 def _refuse_if_over(deploy: Deploy) -> None:
-    if deploy.state is DeployState.CANCELLED:
-        raise Cancelled("The deploy was cancelled", hint="Push again to deploy.")
+    if deploy.cancelled_by or deploy.state is DeployState.CANCELLED:
+        raise cancelled(deploy)
     if deploy.state.is_final or deploy.state is DeployState.SWITCHED:
         raise Conflict(f"Deploy {deploy.id} is {deploy.state} already")
 
@@ -91,6 +108,7 @@ def _snapshot(database: Database, app: int) -> str:
             "release": row["release_id"],
             "desired": row["desired"],
             "config": read_config(database, app),
+            "formation": read_formation(database, app),
             "roles": read_roles(database, app),
         }
     )
@@ -99,8 +117,8 @@ def _snapshot(database: Database, app: int) -> str:
 def _insert_release(database: Database, deploy: Deploy, candidate: Candidate) -> Release:
     row = database.row(
         "INSERT INTO releases (app_id, version, image, config, processes, port, volumes,"
-        " commit_id, deploy_id, actor, reason, created_at)"
-        " SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11"
+        " commit_id, deploy_id, actor, reason, created_at, manifest)"
+        " SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12"
         " FROM releases WHERE app_id = ?1 RETURNING *",
         deploy.app_id,
         candidate.image.id,
@@ -113,6 +131,7 @@ def _insert_release(database: Database, deploy: Deploy, candidate: Candidate) ->
         deploy.actor,
         deploy.reason,
         time.time(),
+        manifest_text(candidate.manifest),
     )
     assert row is not None  # noqa: S101 - for the type checker: RETURNING gives a row
     return release_from(row)

@@ -5,10 +5,12 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 
-from paas.errors import Cancelled, NotFound
+from paas.errors import NotFound
 from paas.model import Actor, Candidate, Container, Deploy, DeployState, Release
 from paas.state import commit_point
 from paas.state.database import Database
+from paas.state.steps import STEPS, step, steps_from
+from paas.workers import started_at
 
 
 class SqliteDeploys:
@@ -23,18 +25,20 @@ class SqliteDeploys:
         with self._database.write():
             row = self._database.row(
                 "INSERT INTO deploys (app_id, state, actor, reason, commit_id, branch, started_at,"
-                " pid) VALUES (?, 'received', ?, ?, ?, ?, ?, ?) RETURNING id",
+                " pid, pid_started, steps)"
+                " VALUES (?, 'received', ?, ?, ?, ?, ?, ?, ?, json_array(json(?))) RETURNING id",
                 *(app, actor.name, reason, commit, branch, time.time(), os.getpid()),
+                *(started_at(os.getpid()), step(DeployState.RECEIVED)),
             )
             assert row is not None  # noqa: S101 - for the type checker: RETURNING gives a row
             return self.get(row["id"])
 
     def advance(self, deploy: int, state: DeployState) -> None:
         with self._database.write():
-            now = self.get(deploy).state
-            if now is DeployState.CANCELLED:
-                raise Cancelled("The deploy was cancelled", hint="Push again to deploy.")
-            if not now.is_final:
+            now = self.get(deploy)
+            if now.cancelled_by or now.state is DeployState.CANCELLED:
+                raise commit_point.cancelled(now)
+            if not now.state.is_final:
                 self._set_state(deploy, state)
 
     def fail(self, deploy: int, state: DeployState, error: str) -> None:
@@ -55,9 +59,24 @@ class SqliteDeploys:
                 self._database, self.get(deploy), candidate, containers, config
             )
 
-    def replace(self, deploy: int, containers: Sequence[Container]) -> None:
+    def replace(
+        self,
+        deploy: int,
+        containers: Sequence[Container],
+        formation: Mapping[str, int] | None = None,
+    ) -> None:
         with self._database.write():
-            commit_point.replace(self._database, self.get(deploy), containers)
+            commit_point.replace(self._database, self.get(deploy), containers, formation)
+
+    def cancel(self, deploy: int, actor: Actor) -> bool:
+        with self._database.write():
+            return bool(
+                self._database.execute(
+                    "UPDATE deploys SET cancelled_by = coalesce(cancelled_by, ?)"
+                    " WHERE id = ? AND finished_at IS NULL AND state <> 'switched'",
+                    *(actor.name, deploy),
+                )
+            )
 
     def revert(self, deploy: int, error: str) -> None:
         with self._database.write():
@@ -78,6 +97,13 @@ class SqliteDeploys:
         sql = "SELECT * FROM deploys WHERE finished_at IS NULL ORDER BY id"
         return tuple(_deploy(row) for row in self._database.rows(sql))
 
+    def newest_finished(self) -> Mapping[int, int]:
+        rows = self._database.rows(
+            "SELECT app_id, max(id) AS newest FROM deploys WHERE finished_at IS NOT NULL"
+            " GROUP BY app_id"
+        )
+        return {row["app_id"]: row["newest"] for row in rows}
+
     def last_duration(self, app: int) -> float | None:
         row = self._database.row(
             "SELECT finished_at - started_at FROM deploys WHERE app_id = ? AND state = 'done'"
@@ -88,9 +114,9 @@ class SqliteDeploys:
 
     def _set_state(self, deploy: int, state: DeployState, error: str = "") -> None:
         self._database.execute(
-            "UPDATE deploys SET state = ?, error = ?, finished_at = ?,"
+            f"UPDATE deploys SET state = ?, error = ?, finished_at = ?, {STEPS},"  # noqa: S608 - constant
             " undo = CASE WHEN ? = 'switched' THEN undo END WHERE id = ?",
-            *(state, error, time.time() if state.is_final else None, state, deploy),
+            *(state, error, time.time() if state.is_final else None, step(state), state, deploy),
         )
 
 
@@ -108,4 +134,7 @@ def _deploy(row: sqlite3.Row) -> Deploy:
         version=row["version"],
         error=row["error"],
         pid=row["pid"],
+        pid_started=row["pid_started"],
+        cancelled_by=row["cancelled_by"],
+        steps=steps_from(row["steps"]),
     )

@@ -16,22 +16,36 @@ class SqliteFormation:
         self._database = database
 
     def get(self, app: int) -> Mapping[str, int]:
-        rows = self._database.rows(
-            "SELECT process_type, quantity FROM formation WHERE app_id = ? ORDER BY process_type",
-            app,
-        )
-        return {row["process_type"]: row["quantity"] for row in rows}
+        return read_formation(self._database, app)
 
     def set(self, app: int, quantities: Mapping[str, int]) -> None:
-        for name, quantity in quantities.items():
-            if not 0 <= quantity <= MOST:
-                raise InvalidName(
-                    f"{quantity} processes of {process_type(name)} are not possible",
-                    hint=f"Give a number from 0 to {MOST}.",
-                )
+        check_quantities(quantities)
         with self._database.write():
-            for name, quantity in quantities.items():
-                self._database.execute(
-                    "INSERT OR REPLACE INTO formation VALUES (?, ?, ?)",
-                    *(app, process_type(name), quantity),
-                )
+            write_formation(self._database, app, {**self.get(app), **quantities})
+
+
+def check_quantities(quantities: Mapping[str, int]) -> None:
+    """Raise InvalidName for what is no process type, and for more than the subnet can hold."""
+    for name, quantity in quantities.items():
+        if not 0 <= quantity <= MOST:
+            raise InvalidName(
+                f"{quantity} processes of {process_type(name)} are not possible",
+                hint=f"Give a number from 0 to {MOST}.",
+            )
+
+
+def read_formation(database: Database, app: int) -> dict[str, int]:
+    """Return the app's quantities, by process type."""
+    rows = database.rows(
+        "SELECT process_type, quantity FROM formation WHERE app_id = ? ORDER BY process_type", app
+    )
+    return {row["process_type"]: row["quantity"] for row in rows}
+
+
+def write_formation(database: Database, app: int, quantities: Mapping[str, int]) -> None:
+    """Make the app's quantities equal to `quantities`, inside a write()."""
+    database.execute("DELETE FROM formation WHERE app_id = ?", app)
+    for name, quantity in quantities.items():
+        database.execute(
+            "INSERT INTO formation VALUES (?, ?, ?)", app, process_type(name), quantity
+        )

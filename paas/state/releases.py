@@ -2,8 +2,12 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 from paas.errors import NotFound
+from paas.manifest import Check, CheckKind, Manifest
 from paas.model import ProcessType, Release
 from paas.state.database import Database
 
@@ -33,6 +37,14 @@ class SqliteReleases:
         sql = "SELECT * FROM releases WHERE app_id = ? ORDER BY version DESC"
         return tuple(release_from(row) for row in self._database.rows(sql, app))
 
+    def drop(self, release: Release) -> None:
+        with self._database.write():
+            self._database.execute(
+                "DELETE FROM releases WHERE id = ? AND id NOT IN"
+                " (SELECT release_id FROM apps WHERE release_id IS NOT NULL)",
+                release.id,
+            )
+
 
 def release_from(row: sqlite3.Row) -> Release:
     """Return the Release of a row of the table."""
@@ -51,4 +63,18 @@ def release_from(row: sqlite3.Row) -> Release:
         reason=row["reason"],
         created_at=row["created_at"],
         volumes=tuple(json.loads(row["volumes"])),
+        manifest=_manifest_from(json.loads(row["manifest"])),
     )
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """Return the manifest as it stands in the table: only what differs from an empty one."""
+    return json.dumps({key: value for key, value in asdict(manifest).items() if value})
+
+
+def _manifest_from(stored: Mapping[str, Any]) -> Manifest:
+    checks = {
+        process: tuple(Check(**{**check, "kind": CheckKind(check["kind"])}) for check in listed)
+        for process, listed in stored.get("checks", {}).items()
+    }
+    return Manifest(**{**stored, "checks": checks})

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from paas.errors import Conflict, NotFound
+from paas.manifest import Check, CheckKind, Manifest
 from paas.model import LOCAL_ADMIN, App, ContainerRole, DeployState, Desired
 from paas.state.store import SqliteStore
 from tests.builders import make_candidate, make_container, release
@@ -111,3 +114,37 @@ def test_secrets_of_the_undo_do_not_outlive_the_deploy(store: SqliteStore, shop:
     row = store._database.row("SELECT undo FROM deploys WHERE id = ?", made.deploy_id)
     assert row is not None
     assert row["undo"] is None
+
+
+def test_a_release_keeps_what_its_app_json_said(store: SqliteStore, shop: App) -> None:
+    check = Check(CheckKind.LIVENESS, "/up", content="fine", timeout=2.5)
+    manifest = Manifest("migrate", formation={"web": 2}, checks={"web": (check,)})
+    deploy = store.deploys.start(shop.id, LOCAL_ADMIN, "push", None, None)
+    candidate = replace(make_candidate(), manifest=manifest)
+    store.deploys.commit(deploy.id, candidate, [make_container(store, shop, deploy.id)])
+    release = store.releases.current(shop.id)
+    assert release is not None
+    assert release.manifest == manifest
+
+
+def test_a_changed_formation_is_taken_back_with_the_rest(store: SqliteStore, shop: App) -> None:
+    _, old = release(store, shop)
+    store.formation.set(shop.id, {"web": 1})
+    deploy = store.deploys.start(shop.id, LOCAL_ADMIN, "ps:scale", None, None)
+    more = make_container(store, shop, deploy.id, slot=2)
+    store.deploys.replace(deploy.id, [old, more], {"web": 2, "worker": 1})
+    assert store.formation.get(shop.id) == {"web": 2, "worker": 1}
+    assert set(roles(store, shop).values()) == {ContainerRole.CURRENT}
+    store.deploys.revert(deploy.id, "nginx refused")
+    assert store.formation.get(shop.id) == {"web": 1}
+    assert roles(store, shop) == {old.id: ContainerRole.CURRENT, more.id: ContainerRole.STARTING}
+
+
+def test_an_old_release_can_be_dropped_and_the_current_one_not(
+    store: SqliteStore, shop: App
+) -> None:
+    first, second = release(store, shop)[0], release(store, shop)[0]
+    store.releases.drop(first)
+    store.releases.drop(second)
+    assert store.releases.list(shop.id) == (second,)
+    assert release(store, shop)[0].version == 3

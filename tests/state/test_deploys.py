@@ -76,3 +76,49 @@ def test_the_last_duration_is_that_of_the_last_success(store: SqliteStore, shop:
 def test_a_missing_deploy_is_not_found(store: SqliteStore) -> None:
     with pytest.raises(NotFound):
         store.deploys.advance(7, DeployState.BUILDING)
+
+
+def test_each_state_is_kept_with_the_time_at_which_it_was_entered(
+    store: SqliteStore, shop: App
+) -> None:
+    deploy = start(store, shop)
+    store.deploys.advance(deploy.id, DeployState.BUILDING)
+    store.deploys.commit(deploy.id, make_candidate(), [make_container(store, shop, deploy.id)])
+    store.deploys.advance(deploy.id, DeployState.DONE)
+    steps = store.deploys.get(deploy.id).steps
+    assert [state for state, _ in steps] == ["received", "building", "switched", "done"]
+    times = [at for _, at in steps]
+    assert times == sorted(times)
+    assert times[0] >= deploy.started_at
+
+
+def test_a_deploy_that_is_asked_to_stop_goes_no_further(store: SqliteStore, shop: App) -> None:
+    deploy = start(store, shop)
+    assert store.deploys.cancel(deploy.id, LOCAL_ADMIN)
+    with pytest.raises(Cancelled, match="cancelled by root"):
+        store.deploys.advance(deploy.id, DeployState.BUILDING)
+    with pytest.raises(Cancelled):
+        store.deploys.commit(deploy.id, make_candidate(), [])
+    with pytest.raises(Cancelled):
+        store.deploys.replace(deploy.id, [])
+    assert store.deploys.unfinished() == (store.deploys.get(deploy.id),)
+    store.deploys.fail(deploy.id, DeployState.CANCELLED, "by root")
+    assert store.deploys.get(deploy.id).state is DeployState.CANCELLED
+
+
+def test_past_the_commit_point_nothing_can_be_cancelled(store: SqliteStore, shop: App) -> None:
+    deploy = start(store, shop)
+    store.deploys.commit(deploy.id, make_candidate(), [make_container(store, shop, deploy.id)])
+    assert not store.deploys.cancel(deploy.id, LOCAL_ADMIN)
+    store.deploys.advance(deploy.id, DeployState.DONE)
+    assert not store.deploys.cancel(deploy.id, LOCAL_ADMIN)
+    assert store.deploys.get(deploy.id).cancelled_by is None
+
+
+def test_the_newest_deploy_that_is_over_is_known_per_app(store: SqliteStore, shop: App) -> None:
+    other = store.apps.create("other")
+    first, second = start(store, shop), start(store, other)
+    for deploy in (first, second):
+        store.deploys.advance(deploy.id, DeployState.DONE)
+    start(store, shop)
+    assert store.deploys.newest_finished() == {shop.id: first.id, other.id: second.id}
