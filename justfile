@@ -6,11 +6,11 @@ check:
     .venv/bin/ruff format --check .
     .venv/bin/ruff check .
     .venv/bin/mypy
-    {{python}} -m pytest -m "not engine and not journey"
+    {{python}} -m pytest -m "not engine and not real and not journey"
 
-# Everything that has no journey mark: unit and contract tests.
+# Adapters against the real thing: Docker Engine, git, ssh, nginx, nftables.
 test:
-    {{python}} -m pytest -m "not journey"
+    {{python}} -m pytest -m "(engine or real) and not journey"
 
 # Users' stories with real git, ssh, Docker and nginx.
 journeys:

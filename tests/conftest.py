@@ -1,10 +1,22 @@
-"""What all tests share: the one flag that writes golden files anew."""
+"""What all tests share: the flag that writes golden files anew, and marks by folder."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+# Tests of these drive real git, ssh, nginx, nftables, processes and namespaces.
+REAL = (
+    "contracts/",
+    "doors/",
+    "git/",
+    "proxies/",
+    "schedulers/",
+    "setup/",
+    "test_daemon.py",
+    "test_firewall.py",
+    "test_service.py",
+)
 Golden = Callable[[Path, str], None]
 
 
@@ -12,6 +24,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the golden files; read the diff"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs real programs by where it stands, so that the fast tests stay fast."""
+    here = Path(__file__).parent
+    for item in items:
+        place = str(item.path.relative_to(here))
+        if place.startswith("journeys/"):
+            item.add_marker(pytest.mark.journey)
+        elif place.startswith(REAL):
+            item.add_marker(pytest.mark.real)
 
 
 @pytest.fixture

@@ -207,27 +207,27 @@ class TestPortsThatComeBack:
         subprocess.run(["ip", *permanent, "dev", world.settings.bridge(0)], check=True)
         world.proxy.switch("shop", [Route(new.service, silent.address, PORT)])
         with pytest.raises(TimeoutError):
-            self.connect(world, 40123, timeout=0.5)
+            self.connect(world, 20123, timeout=0.5)
         world.proxy.switch("shop", [new])
-        with self.connect(world, 40123) as again:
+        with self.connect(world, 20123) as again:
             assert b'"name": "v2"' in self.ask(again)
 
     def test_after_a_connection_that_was_cut(self, world: World) -> None:
         old, new = world.process("v1", 0, 2), world.process("v2", 0, 3)
         world.proxy.switch("shop", [old])
-        with self.connect(world, 40124) as first:
+        with self.connect(world, 20124) as first:
             first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         world.proxy.switch("shop", [new])
-        with self.connect(world, 40124) as again:
+        with self.connect(world, 20124) as again:
             assert b'"name": "v2"' in self.ask(again)
 
     def test_after_a_connection_that_the_app_ended(self, world: World) -> None:
         old, new = world.process("v1", 0, 2), world.process("v2", 0, 3)
         world.proxy.switch("shop", [old])
-        with self.connect(world, 40125) as first:
+        with self.connect(world, 20125) as first:
             assert b'"name": "v1"' in self.ask(first)
         world.proxy.switch("shop", [new])
-        with self.connect(world, 40125) as again:
+        with self.connect(world, 20125) as again:
             assert b'"name": "v2"' in self.ask(again)
 
 
