@@ -8,7 +8,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from paas.options import NEEDED
+
 PATH = r"['\"]?(?P<path>/[^'\"\s:,)]*)"
+APP_FOLDER = "/app"  # where buildpacks put an app
 TMP = "/tmp"  # noqa: S108 - the container's own tmpfs
 NAME = r"[A-Z][A-Z0-9_]{1,127}"
 
@@ -51,9 +54,11 @@ def _read_only(found: re.Match[str], app: str) -> Wall:
     path = found.groupdict().get("path") or ""
     folder = path if "mkdir" in found.string else posixpath.dirname(path)
     message = f"{app} writes to {path or 'its image'}, which is read-only"
-    # A tmpfs hides what the image has there: over the app's own folder it would hide the app.
-    option = f"tmpfs {folder}=16m" if folder.count("/") > 1 else "writable-root true"
-    hint = f"Let it write below {TMP}, or try: security:set {app} {option}"
+    hint = f"Let it write below {TMP}"
+    if folder in {"", APP_FOLDER}:  # a tmpfs would hide the app
+        hint += f", or try: security:set {app} writable-root true"
+    elif (covered := path if folder == "/" else folder) not in NEEDED:
+        hint += f", or try: security:set {app} tmpfs {covered}=16m"
     return Wall("read-only", message, hint)
 
 
