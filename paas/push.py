@@ -12,7 +12,7 @@ from paas.git.base import Push, Sideband
 from paas.locks import Holder
 from paas.model import Actor, App
 from paas.platform import Platform
-from paas.reporter import PROBLEM, STEP
+from paas.reporter import DETAIL, PROBLEM, STEP
 
 
 def receive(platform: Platform, name: str, actor: Actor, stdin: BinaryIO, stdout: BinaryIO) -> int:
@@ -84,6 +84,8 @@ class Pusher:
                     keep=lambda: platform.repos.keep(app, record.id, push.new),
                 )
         except PaasError as error:
+            if self._created:
+                sideband.write(_not_kept(platform, app))
             live = platform.store.apps.by_id(app.id).version
             more = f"; v{live} still live" if live else ""
             raise type(error)(f"{error.message}{more}") from error
@@ -101,6 +103,12 @@ class Pusher:
 
 def _tell_waiting(sideband: Sideband) -> Callable[[Holder], None]:
     return lambda holder: sideband.write(f"{PROBLEM}Waiting for another {holder}\n")
+
+
+def _not_kept(platform: Platform, app: App) -> str:
+    """Return how to prepare an app whose first push fails: verbs need an app that exists."""
+    create = f"{platform.settings.ssh_command} apps:create {app.name}"
+    return f"{DETAIL}{app.name} was new and is not kept. To set it up before a push: {create}\n"
 
 
 def _received(app: App, push: Push, actor: Actor) -> str:
