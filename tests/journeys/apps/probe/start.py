@@ -1,0 +1,1 @@
+"""What a test lets the app do before it listens."""
