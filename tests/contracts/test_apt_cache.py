@@ -59,13 +59,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _open_wall(settings: Settings) -> None:
+def _open_wall(settings: Settings) -> Iterator[None]:
     """Let builds reach this instance's port, if an instance's wall stands on docker0."""
-    if nft("list", "table", *WALL).returncode == 0:
-        assert (
-            nft("add", "element", *WALL, "ports", f"{{ {settings.apt_cache_port} }}").returncode
-            == 0
-        )
+    port = (*WALL, "ports", f"{{ {settings.apt_cache_port} }}")
+    is_walled = nft("list", "table", *WALL).returncode == 0
+    assert not is_walled or nft("add", "element", *port).returncode == 0
+    yield
+    nft("delete", "element", *port)
 
 
 def nft(*argv: str) -> subprocess.CompletedProcess[bytes]:
