@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import docker
+from docker.errors import NotFound
 
 from tests.journeys.programs import Git, Ssh
 
@@ -209,7 +210,8 @@ def _remove_engine_objects(identity: str) -> None:
     label = {"label": f"paas.instance={identity}"}
     with contextlib.closing(docker.APIClient()) as engine:
         for container in engine.containers(all=True, filters=label):
-            engine.remove_container(container["Id"], force=True, v=True)
+            with contextlib.suppress(NotFound):  # a daemon that is stopping was quicker
+                engine.remove_container(container["Id"], force=True, v=True)
         for network in engine.networks(filters=label):
             engine.remove_network(network["Id"])
         for volume in engine.volumes(filters=label)["Volumes"] or ():
