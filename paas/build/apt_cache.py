@@ -222,7 +222,8 @@ def _status(url: str, target: str, timeout: float) -> int | None:
 
 def _check_mirror(container: Container, url: str, settings: Settings) -> None:
     """Fetch one small file through the cache; stop a cache that would only break builds."""
-    _, mirror, suite, _ = apt_sources(settings.suite)[0].split()
+    sources = apt_sources(settings.suite) or _own_sources(container)
+    _, mirror, suite, _ = sources[0].split()
     deadline = time.monotonic() + START_TIMEOUT
     while not _answers(url) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -237,6 +238,13 @@ def _check_mirror(container: Container, url: str, settings: Settings) -> None:
         details=tuple(log),
         hint='Check the network, then run: paas setup (or set apt_cache = "off" in paas.toml)',
     )
+
+
+def _own_sources(container: Container) -> tuple[str, ...]:
+    """Return the lines that mmdebstrap wrote into the cache's own image."""
+    found = container.exec_run(["cat", "/etc/apt/sources.list"])
+    lines = bytes(found.output).decode(errors="replace").splitlines()
+    return tuple(line for line in lines if line.startswith("deb "))
 
 
 def _running(client: docker.DockerClient, settings: Settings) -> Container:

@@ -5,8 +5,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-DEFAULT = "http://mirror.example/debian"
-DEFAULT_SECURITY = "http://mirror.example/debian-security"
 SHIPPED = Path("/usr/share/ca-certificates")
 CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 ONE_LINE = re.compile(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s", re.MULTILINE)
@@ -18,15 +16,17 @@ def apt_sources(suite: str, etc: Path = Path("/etc/apt")) -> tuple[str, ...]:
     """Return the sources.list lines of `suite`, from the mirrors that the host itself uses.
 
     A company host may reach no other mirror. A mirror is an http(s) address whose path ends in
-    `/debian` (`/debian-security`), as sources.list(5) shows them; else it is Debian's own.
+    `/debian` (`/debian-security`), as sources.list(5) shows them. () when the host names none:
+    mmdebstrap(1) then takes Debian's own.
     """
-    main, security = DEFAULT, DEFAULT_SECURITY
+    found: dict[str, str] = {}
     for address in _addresses(etc):
-        match = MIRROR.fullmatch(address)
-        if match and match[1] == "debian" and main == DEFAULT:
-            main = _cacheable(address)
-        elif match and match[1] == "debian-security" and security == DEFAULT_SECURITY:
-            security = _cacheable(address)
+        if match := MIRROR.fullmatch(address):
+            found.setdefault(match[1], address.rstrip("/"))
+    if "debian" not in found:
+        return ()
+    main = found["debian"]
+    security = found.get("debian-security", f"{main}-security")
     return (
         f"deb {main} {suite} main",
         f"deb {main} {suite}-updates main",
@@ -71,11 +71,3 @@ def _addresses(etc: Path) -> Iterator[str]:
         elif file.suffix == ".sources":
             for line in DEB822.findall(text):
                 yield from line.split()
-
-
-def _cacheable(address: str) -> str:
-    """Return Debian's own mirror by http: apt checks signatures, and the cache sees only http."""
-    plain = address.rstrip("/")
-    if plain.startswith(("https://mirror.example/", "https://mirrors.example.org/")):
-        return plain.replace("https://", "http://", 1)
-    return plain

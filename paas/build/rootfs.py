@@ -129,7 +129,8 @@ def _bootstrap(settings: Settings, rootfs: RootFs, archive: Path, proxy: str | N
     environment = os.environ | {"TMPDIR": str(SCRATCH), "LC_ALL": "C.UTF-8"}
     if proxy:  # by variable, not by --aptopt: options stay in the image
         environment["http_proxy"] = proxy
-    run_tool(argv, f"Debian {settings.suite} could not be fetched from {sources[0]}", environment)
+    where = f" from {sources[0]}" if sources else ""
+    run_tool(argv, f"Debian {settings.suite} could not be fetched{where}", environment)
 
 
 def _trust_hooks(rootfs: RootFs, authorities: Path) -> tuple[str, ...]:

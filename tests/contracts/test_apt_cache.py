@@ -23,6 +23,7 @@ from paas.build.apt_cache import (
     ensure_apt_cache,
     trim_apt_cache,
 )
+from paas.build.debian import apt_sources
 from paas.build.rootfs import find_image
 from paas.errors import Unavailable
 from paas.firewall import builds_table
@@ -173,11 +174,16 @@ def test_its_admin_page_is_off(settings: Settings) -> None:
     assert b" 200 " not in ask(settings, "GET /acng-report.html?doCount=y")
 
 
+def mirror(settings: Settings) -> str:
+    """Return the mirror that this machine uses."""
+    return apt_sources(settings.suite)[0].split()[1]
+
+
 def test_plain_http_that_is_no_package_passes(settings: Settings) -> None:
     parts = urlsplit(str(apt_cache_url(settings)))
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
     with contextlib.closing(connection):
-        connection.request("GET", "http://mirror.example/debian/none-such")
+        connection.request("GET", f"{mirror(settings)}/none-such")
         assert connection.getresponse().status == 404  # the mirror's answer, not the cache's 403
 
 
