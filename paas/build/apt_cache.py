@@ -222,7 +222,7 @@ def _status(url: str, target: str, timeout: float) -> int | None:
 
 def _check_mirror(container: Container, url: str, settings: Settings) -> None:
     """Fetch one small file through the cache; stop a cache that would only break builds."""
-    sources = apt_sources(settings.suite) or _own_sources(settings)
+    sources = apt_sources(settings.suite) or _own_sources(container)
     _, mirror, suite, _ = sources[0].split()
     deadline = time.monotonic() + START_TIMEOUT
     while not _answers(url) and time.monotonic() < deadline:
@@ -240,10 +240,11 @@ def _check_mirror(container: Container, url: str, settings: Settings) -> None:
     )
 
 
-def _own_sources(settings: Settings) -> tuple[str, ...]:
+def _own_sources(container: Container) -> tuple[str, ...]:
     """Return the lines that mmdebstrap wrote into the cache's own image."""
-    lines = _exec(settings, ["cat", "/etc/apt/sources.list"]).splitlines()
-    return tuple(line for line in lines if line.startswith("deb "))
+    output = container.exec_run(["cat", "/etc/apt/sources.list"]).output
+    text = output if isinstance(output, bytes) else b"".join(output)
+    return tuple(line for line in text.decode().splitlines() if line.startswith("deb "))
 
 
 def _running(client: docker.DockerClient, settings: Settings) -> Container:
