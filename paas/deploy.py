@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from paas import disk, fleet, routing
+from paas import disk, fleet, routing, scripts
 from paas.attempt import Attempt
 from paas.build.base import BuildPlan
-from paas.errors import Cancelled, HookRefused, PaasError, Unavailable
+from paas.errors import Cancelled, HookRefused, PaasError, StartFailed, Unavailable
 from paas.git.base import PushOptions
 from paas.model import DEFAULT_PORT, App, Candidate, Deploy, DeployState, Image, Release
 from paas.platform import Platform
 from paas.reporter import STEP, Reporter
 from paas.source import Source
+from paas.workers import shielded
 
 Keep = Callable[[], None]
 
@@ -48,7 +49,9 @@ def make_release(attempt: Attempt, source: Source, options: PushOptions) -> Cand
     attempt.run_hooks("post-build", PAAS_IMAGE=image.id)
     attempt.advance(DeployState.BUILT)
     port = plan.port or _exposed(image) or DEFAULT_PORT
-    return Candidate(image, plan.processes, config, port, source.commit, plan.summary)
+    return Candidate(
+        image, plan.processes, config, port, source.commit, plan.summary, plan.manifest
+    )
 
 
 def activate(
@@ -66,18 +69,21 @@ def activate(
     plan = fleet.blueprint(candidate)
     attempt.advance(DeployState.RELEASING)
     attempt.run_hooks("pre-release", PAAS_IMAGE=candidate.image.id)
-    fleet.run_release_command(attempt, plan)
+    scripts.run_before(attempt, plan)
     attempt.advance(DeployState.STARTING)
-    started = fleet.bring_up(attempt, plan)
+    started = fleet.bring_up(attempt, plan, fleet.wanted(attempt.platform, attempt.app, plan))
     attempt.advance(DeployState.HEALTHY)
-    keep()
-    release = deploys.commit(attempt.deploy.id, candidate, started, config)
-    take_over(attempt)
+    with shielded():
+        keep()
+        release = deploys.commit(attempt.deploy.id, candidate, started, config)
+        take_over(attempt)
+        scripts.run_after(attempt, plan)
+        deploys.advance(attempt.deploy.id, DeployState.DONE)
     return release
 
 
 def take_over(attempt: Attempt) -> None:
-    """Move the traffic to the containers that the commit made current, and finish.
+    """Move the traffic to the containers that the commit made current.
 
     If the route cannot be moved, the commit is taken back. Raises ProxyUnavailable.
     """
@@ -86,7 +92,10 @@ def take_over(attempt: Attempt) -> None:
         routing.move(platform, platform.store.apps.by_id(attempt.app.id))
     except PaasError as error:
         platform.store.deploys.revert(attempt.deploy.id, error.message)
-        routing.restore(platform, platform.store.apps.by_id(attempt.app.id))
+        app = platform.store.apps.by_id(attempt.app.id)
+        with suppress(Unavailable, StartFailed):  # the reconciler tries again
+            fleet.bring_back(platform, app)
+        routing.restore(platform, app)
         raise
     _conclude(platform, platform.store.deploys.get(attempt.deploy.id))
 
@@ -95,6 +104,8 @@ def finish(platform: Platform, deploy: Deploy) -> None:
     """Do again all that follows the commit point, for recovery; idempotent."""
     routing.move(platform, platform.store.apps.by_id(deploy.app_id))
     _conclude(platform, deploy)
+    fleet.remove_started(platform, deploy)  # what postdeploy was about to run in
+    platform.store.deploys.advance(deploy.id, DeployState.DONE)
 
 
 def _conclude(platform: Platform, deploy: Deploy) -> None:
@@ -103,15 +114,16 @@ def _conclude(platform: Platform, deploy: Deploy) -> None:
     platform.scheduler.keep([c.id for c in containers if c.deploy_id == deploy.id])
     if deploy.branch and deploy.commit:
         platform.repos.set_branch(app, deploy.branch, deploy.commit)
-    platform.store.deploys.advance(deploy.id, DeployState.DONE)
 
 
 def undo(platform: Platform, app: App, deploy: Deploy, error: str, *, cancelled: bool) -> None:
     """Take back all that a deploy did before its commit point; idempotent, for recovery too."""
     fleet.remove_started(platform, deploy)
     platform.repos.drop(app, deploy.id)
+    cancelled = cancelled or platform.store.deploys.get(deploy.id).cancelled_by is not None
     state = DeployState.CANCELLED if cancelled else DeployState.FAILED
     platform.store.deploys.fail(deploy.id, state, error)
+    fleet.bring_back(platform, app)
 
 
 @contextmanager
@@ -120,7 +132,8 @@ def undoing(attempt: Attempt) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        cancelled = Cancelled("Cancelled before anything changed")
+        by = attempt.platform.store.deploys.get(attempt.deploy.id).cancelled_by
+        cancelled = Cancelled(f"Cancelled{f' by {by}' if by else ''} before anything changed")
         _give_up(attempt, cancelled)
         raise cancelled from error
     except PaasError as error:
@@ -190,13 +203,18 @@ def _exposed(image: Image) -> int | None:
 
 def _give_up(attempt: Attempt, error: PaasError) -> None:
     """Undo, say what went wrong and what is still live, tell the host's owner's hooks."""
+    with shielded():
+        _give_up_whole(attempt, error)
+
+
+def _give_up_whole(attempt: Attempt, error: PaasError) -> None:
     platform, app, reporter = attempt.platform, attempt.app, attempt.reporter
     if platform.store.deploys.get(attempt.deploy.id).state in {
         DeployState.SWITCHED,
         DeployState.DONE,
     }:
         return  # past the commit point: recovery finishes it
-    with suppress(Unavailable):  # what is left stays recorded; the reconciler undoes it
+    with suppress(Unavailable, StartFailed):  # the reconciler does what could not be done
         undo(platform, app, attempt.deploy, error.message, cancelled=isinstance(error, Cancelled))
     reporter.failure(error)
     reporter.milestone(f"Not deployed. {still_live(platform, app)}")

@@ -1,17 +1,27 @@
-"""The processes of a release: which there should be, how they are started, how they are removed."""
+"""The processes of a release: how they are started, how old ones make room, how they go."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
-from paas import health
+from paas import checks, formation, health, routing
 from paas.attempt import Attempt
-from paas.errors import StartFailed
-from paas.model import App, Candidate, Container, ContainerRole, Deploy, ProcessType, Release
+from paas.errors import ProxyUnavailable
+from paas.formation import Slot, Strategy
+from paas.manifest import Check, Manifest
+from paas.model import (
+    App,
+    Candidate,
+    Container,
+    ContainerRole,
+    Deploy,
+    ProcessState,
+    ProcessType,
+    Release,
+)
 from paas.platform import Platform
-from paas.routing import WEB, domains_of
+from paas.routing import WEB
 from paas.schedulers.base import ProcessSpec
-
-RELEASE = "release"
 
 
 @dataclass(frozen=True)
@@ -23,75 +33,72 @@ class Blueprint:
     config: Mapping[str, str]
     port: int
     volumes: tuple[str, ...] = ()
+    manifest: Manifest = field(default_factory=Manifest)
 
 
 def blueprint(of: Candidate | Release) -> Blueprint:
     """Return the blueprint of a candidate or of a release."""
-    if isinstance(of, Candidate):
-        return Blueprint(of.image.id, of.processes, of.config, of.port, of.image.volumes)
-    return Blueprint(of.image, of.processes, of.config, of.port, of.volumes)
+    image, volumes = (
+        (of.image.id, of.image.volumes) if isinstance(of, Candidate) else (of.image, of.volumes)
+    )
+    return Blueprint(image, of.processes, of.config, of.port, volumes, of.manifest)
 
 
-def wanted(platform: Platform, app: App, processes: Sequence[ProcessType]) -> dict[str, int]:
-    """Return {process type: quantity}, web first.
-
-    Unless it was scaled, web runs once and the rest not at all, as on Heroku; an app without web
-    runs each of its types once.
-    """
+def wanted(platform: Platform, app: App, plan: Blueprint) -> tuple[Slot, ...]:
+    """Return the processes that should run of a blueprint, in the order in which they start."""
     scaled = platform.store.formation.get(app.id)
-    names = sorted((p.name for p in processes if p.name != RELEASE), key=lambda name: name != WEB)
-    first = {WEB} if WEB in names else set(names)
-    return {name: scaled.get(name, int(name in first)) for name in names}
+    return formation.slots(formation.quantities(plan.processes, plan.manifest, scaled))
 
 
-def bring_up(attempt: Attempt, plan: Blueprint) -> tuple[Container, ...]:
-    """Start every wanted process and wait until all are healthy. Raises StartFailed.
+def bring_up(
+    attempt: Attempt, plan: Blueprint, slots: Sequence[Slot], kept: Sequence[Container] = ()
+) -> tuple[Container, ...]:
+    """Start these processes and wait until all are healthy. Raises StartFailed.
 
-    The first web process goes ahead: if it fails, the others were never started.
+    `kept` are current processes that stay. The first process, of web if there is one, goes ahead:
+    if it fails, the others were never started. Types that are recreated come last, and only then
+    their current processes are stopped; bring_back() starts those again after a failure.
     """
-    wants = wanted(attempt.platform, attempt.app, plan.processes)
-    slots = [(name, slot) for name, count in wants.items() for slot in range(1, count + 1)]
+    platform, app = attempt.platform, attempt.app
     names = " ".join(f"{name}.{slot}" for name, slot in slots) or "nothing: all are scaled to 0"
+    alone = {
+        name
+        for name in {name for name, _ in slots}
+        if formation.strategy(platform, app, name) is Strategy.RECREATE
+    }
     with attempt.reporter.step(f"Starting {names}", name="start"):
-        attempt.platform.scheduler.create_network(attempt.app)
-        first = [_start(attempt, plan, *slots[0])] if slots else []
-        _wait(attempt, first)
-        rest = [_start(attempt, plan, name, slot) for name, slot in slots[1:]]
-        _wait(attempt, rest)
-    return (*first, *rest)
+        platform.scheduler.create_network(app)
+        started = _start_all(attempt, plan, [slot for slot in slots if slot[0] not in alone])
+        if alone:
+            _make_room(attempt, alone, kept)
+            started += _start_all(attempt, plan, [slot for slot in slots if slot[0] in alone])
+    return started
 
 
-def run_release_command(attempt: Attempt, plan: Blueprint) -> None:
-    """Run the `release:` line of the Procfile in a one-off container, if there is one.
+def bring_back(platform: Platform, app: App) -> None:
+    """Start again what made room for processes that failed; nothing to do for rolling types.
 
-    Raises StartFailed when it exits with another status than 0.
+    Raises StartFailed, Unavailable; the reconciler tries again.
     """
-    command = _command(plan, RELEASE)
-    if command is None:
-        return
-    platform, reporter = attempt.platform, attempt.reporter
-    platform.scheduler.create_network(attempt.app)
-    row = platform.store.containers.reserve(attempt.app, attempt.deploy.id, RELEASE, 1, plan.port)
-    with reporter.step(f"Release command: {command}", name="release"):
-        status = platform.scheduler.run_once(
-            _spec(platform, attempt.app, plan, row),
-            lambda data: reporter.tool(data.decode(errors="replace")),
-            timeout=platform.settings.release_timeout,
-        )
-    platform.store.containers.forget(row)
-    if status:
-        raise StartFailed(
-            f"The release command exited with code {status}",
-            details=reporter.tail(),
-            hint="Nothing was released. Mend the command, or what it needs, and push again.",
-        )
+    release = platform.store.releases.current(app.id)
+    rows = platform.store.containers.of(app.id, ContainerRole.CURRENT)
+    gone = [
+        row
+        for row in rows
+        if formation.strategy(platform, app, row.process_type) is Strategy.RECREATE
+        and platform.scheduler.inspect(row.id).state is not ProcessState.RUNNING
+    ]
+    if release and gone:
+        for row in gone:
+            revive(platform, app, row, release)
+        routing.restore(platform, app)
 
 
 def revive(platform: Platform, app: App, row: Container, release: Release) -> Container:
     """Start a process of the current release again, in its place and at its address."""
     plan = blueprint(release)
     platform.scheduler.create_network(app)
-    container_id = platform.scheduler.start(_spec(platform, app, plan, row))
+    container_id = platform.scheduler.start(spec_of(platform, app, plan, row))
     revived = platform.store.containers.started(row, container_id)
     platform.scheduler.keep([revived.id])
     return revived
@@ -110,26 +117,22 @@ def remove_started(platform: Platform, deploy: Deploy) -> None:
     remove(platform, [row for row in rows if row.deploy_id == deploy.id], timeout=1)
 
 
-def _start(attempt: Attempt, plan: Blueprint, name: str, slot: int) -> Container:
-    platform, app = attempt.platform, attempt.app
-    row = platform.store.containers.reserve(app, attempt.deploy.id, name, slot, plan.port)
-    return platform.store.containers.started(
-        row, platform.scheduler.start(_spec(platform, app, plan, row))
-    )
-
-
-def _command(plan: Blueprint, name: str) -> str | None:
+def command_of(plan: Blueprint, name: str) -> str | None:
+    """Return the command of a process type; None: the image's own, or no such type."""
     return next((p.command for p in plan.processes if p.name == name), None)
 
 
-def _spec(platform: Platform, app: App, plan: Blueprint, row: Container) -> ProcessSpec:
+def spec_of(
+    platform: Platform, app: App, plan: Blueprint, row: Container, command: str | None = None
+) -> ProcessSpec:
+    """Return what the scheduler needs for one process; `command` takes the place of its own."""
     return ProcessSpec(
         app=app,
         deploy_id=row.deploy_id,
         process_type=row.process_type,
         slot=row.slot,
         image=plan.image,
-        command=_command(plan, row.process_type),
+        command=command or command_of(plan, row.process_type),
         config=plan.config,
         port=row.port,
         address=row.address,
@@ -138,14 +141,56 @@ def _spec(platform: Platform, app: App, plan: Blueprint, row: Container) -> Proc
     )
 
 
-def _wait(attempt: Attempt, rows: Sequence[Container]) -> None:
+def _start_all(attempt: Attempt, plan: Blueprint, slots: Sequence[Slot]) -> tuple[Container, ...]:
+    """Start the first and wait for it, then the rest together."""
+    first = [_start(attempt, plan, *slot) for slot in slots[:1]]
+    _wait(attempt, plan, first)
+    rest = [_start(attempt, plan, *slot) for slot in slots[1:]]
+    _wait(attempt, plan, rest)
+    return (*first, *rest)
+
+
+def _start(attempt: Attempt, plan: Blueprint, name: str, slot: int) -> Container:
+    platform, app = attempt.platform, attempt.app
+    row = platform.store.containers.reserve(app, attempt.deploy.id, name, slot, plan.port)
+    return platform.store.containers.started(
+        row, platform.scheduler.start(spec_of(platform, app, plan, row))
+    )
+
+
+def _make_room(attempt: Attempt, names: set[str], kept: Sequence[Container]) -> None:
+    """Stop the current processes of these types. Their rows stay CURRENT: a crash revives them."""
+    platform, app = attempt.platform, attempt.app
+    current = platform.store.containers.of(app.id, ContainerRole.CURRENT)
+    old = [row for row in current if row.process_type in names and row not in kept]
+    if not old:
+        return
+    attempt.reporter.detail(f"Stopping {' '.join(row.process for row in old)} first (recreate)")
+    if any(row.process_type == WEB for row in old):
+        with suppress(ProxyUnavailable):  # requests then wait for an address that does not answer
+            platform.proxy.switch(app.name, ())
+    platform.scheduler.stop([row.id for row in old], platform.settings.stop_timeout)
+
+
+def _wait(attempt: Attempt, plan: Blueprint, rows: Sequence[Container]) -> None:
     platform, app, reporter = attempt.platform, attempt.app, attempt.reporter
-    host = domains_of(platform, app)[0]
     for row in rows:
+        wanted_checks = checks.startup_checks(platform, app, plan.manifest, row.process_type)
         if row.process_type == WEB:
-            timeout = platform.settings.health_timeout
-            took = health.wait(platform.scheduler, row, app, host, timeout)
+            took = _wait_healthy(attempt, row, wanted_checks)
             reporter.detail(f"{row.process} healthy after {took:.1f} s")
         else:
-            health.wait_up(platform.scheduler, row, app)
+            health.wait_up(platform.scheduler, row, app, checks.uptime(wanted_checks))
             reporter.detail(f"{row.process} up")
+
+
+def _wait_healthy(attempt: Attempt, row: Container, wanted: Sequence[Check]) -> float:
+    platform, app = attempt.platform, attempt.app
+    host, limit = routing.domains_of(platform, app)[0], checks.startup_timeout(platform, app)
+    took = sum(
+        health.wait(platform.scheduler, row, app, host, limit, check)
+        for check in wanted
+        if not check.uptime
+    )
+    health.wait_up(platform.scheduler, row, app, max((c.uptime for c in wanted), default=0.0))
+    return took

@@ -2,17 +2,29 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from paas import deploy as pipeline
-from paas import fleet, routing
+from paas import fleet, formation, retention, routing
 from paas.attempt import Attempt, open_attempt
 from paas.errors import Conflict, NotFound
+from paas.formation import Slot
 from paas.git.base import PushOptions
-from paas.model import Actor, App, Candidate, DeployState, Desired, Image, Release
+from paas.model import (
+    Actor,
+    App,
+    Candidate,
+    Container,
+    ContainerRole,
+    DeployState,
+    Desired,
+    Image,
+    Release,
+)
 from paas.platform import Platform
 from paas.reporter import TerminalSink
+from paas.workers import shielded
 
 
 @dataclass(frozen=True)
@@ -49,16 +61,23 @@ def reconfigure(
     )
 
 
-def rollback(platform: Platform, app: App, actor: Actor, version: int | None = None) -> Release:
+def rollback(
+    platform: Platform,
+    app: App,
+    actor: Actor,
+    version: int | None = None,
+    *,
+    keep_config: bool = False,
+) -> Release:
     """Make an old release (default: the one before the current) current again, as a new release.
 
-    Raises NotFound if there is no such release.
+    Its config comes with it, unless `keep_config`. Raises NotFound if there is no such release, or
+    if its image is gone, with those that are possible.
     """
-    current = platform.store.releases.current(app.id)
-    if current is None or (version is None and current.version == 1):
-        raise NotFound(f"{app.name} has no release to go back to", hint="releases:list shows them.")
-    target = platform.store.releases.get(app.id, version or current.version - 1)
+    target = retention.find_target(platform, app, version)
     by = Cause(actor, f"rollback to v{target.version}")
+    if keep_config:
+        return _activate_again(platform, app, by, lambda: platform.store.config.get(app.id), target)
     return _activate_again(platform, app, by, lambda: target.config, target)
 
 
@@ -78,28 +97,68 @@ def rebuild(platform: Platform, app: App, actor: Actor) -> Release:
         )
 
 
-def restart(platform: Platform, app: App, actor: Actor, reason: str = "ps:restart") -> None:
-    """Replace every process by a new one of the same release; no request is lost.
+def restart(
+    platform: Platform,
+    app: App,
+    actor: Actor,
+    reason: str = "ps:restart",
+    process: str | None = None,
+) -> None:
+    """Replace processes by new ones of the same release; no request is lost.
 
-    Config that was stored without a restart makes a new release.
+    `process` is a type (`web`) or one process (`web.1`); None means all, and then config that was
+    stored without a restart makes a new release. Raises NotFound.
     """
     release = current_release(platform, app)
     by = Cause(actor, reason)
     config = platform.store.config.get(app.id)
-    if dict(config) != dict(release.config):
+    if process is None and dict(config) != dict(release.config):
         _activate_again(platform, app, by, lambda: config)
         return
+    slots = fleet.wanted(platform, app, fleet.blueprint(release))
+    chosen = [slot for slot in slots if process in {None, slot[0], f"{slot[0]}.{slot[1]}"}]
+    if process and not chosen:
+        names = " ".join(f"{name}.{slot}" for name, slot in slots)
+        raise NotFound(f"{app.name} has no process {process}", hint=f"There are: {names}")
     with _attempt(platform, app, by, release.commit) as attempt, pipeline.undoing(attempt):
-        attempt.advance(DeployState.STARTING)
-        started = fleet.bring_up(attempt, fleet.blueprint(release))
-        platform.store.deploys.replace(attempt.deploy.id, started)
-        pipeline.take_over(attempt)
+        _replace(attempt, release, chosen, _current_but(platform, app, chosen, slots))
         attempt.reporter.milestone(f"{app.name} v{release.version} runs on new processes")
+
+
+def scale(
+    platform: Platform, app: App, actor: Actor, quantities: Mapping[str, int], *, only_store: bool
+) -> bool:
+    """Run as many processes of these types; what is there already is left alone.
+
+    Return False if it was only stored: on demand, before the first push, and for a stopped app.
+    Raises Conflict when app.json sets the formation, InvalidName.
+    """
+    release = platform.store.releases.current(app.id)
+    if release and formation.is_locked(release.manifest):
+        raise Conflict(
+            f"app.json sets the formation of {app.name}",
+            hint="Change `formation` in app.json, commit and push",
+        )
+    if only_store or release is None or app.desired is Desired.STOPPED:
+        platform.store.formation.set(app.id, quantities)
+        return False
+    by = Cause(actor, "ps:scale")
+    with _attempt(platform, app, by, release.commit) as attempt, pipeline.undoing(attempt):
+        stored = platform.store.formation.preview(app.id, quantities)
+        counts = formation.quantities(release.processes, release.manifest, stored)
+        slots = formation.slots(counts)
+        kept = _current_but(platform, app, (), slots)
+        running = {(row.process_type, row.slot) for row in kept}
+        missing = [slot for slot in slots if slot not in running]
+        _replace(attempt, release, missing, kept, stored)
+        shown = " ".join(f"{name}={count}" for name, count in counts.items())
+        attempt.reporter.milestone(f"{app.name} v{release.version} runs {shown}")
+    return True
 
 
 def start(platform: Platform, app: App, actor: Actor) -> None:
     """Start a stopped app; nothing to do for one that runs."""
-    if not routing.routes_of(platform, app):
+    if not platform.store.containers.of(app.id, ContainerRole.CURRENT):
         restart(platform, app, actor, "ps:start")
 
 
@@ -125,7 +184,7 @@ def destroy(platform: Platform, app: App, *, only_unborn: bool = False) -> None:
         platform.proxy.switch(app.name, ())
         platform.store.apps.set_desired(app.id, Desired.STOPPED)
         platform.scheduler.destroy(app)
-        platform.scheduler.remove_images([r.image for r in platform.store.releases.list(app.id)])
+        platform.builder.remove_images(app, platform.builder.images(app))
         platform.repos.destroy(app)
         platform.store.apps.destroy(app.id)
 
@@ -159,9 +218,51 @@ def _activate_again(
         release, config = target or current_release(platform, attempt.app), read_config()
         attempt.reporter.hide(tuple(config.values()))
         with pipeline.undoing(attempt):
-            made = pipeline.activate(attempt, _candidate(release, config), config=config)
+            made = pipeline.activate(
+                attempt,
+                _candidate(release, config),
+                keep=lambda: _keep_commit(attempt, release),
+                config=config,
+            )
         pipeline.announce(attempt, made)
         return made
+
+
+def _keep_commit(attempt: Attempt, release: Release) -> None:
+    """Keep the source for ps:rebuild, also when the release that brought it is dropped."""
+    if release.commit:
+        with suppress(NotFound):  # what runs needs its image only
+            attempt.platform.repos.keep(attempt.app, attempt.deploy.id, release.commit)
+
+
+def _replace(
+    attempt: Attempt,
+    release: Release,
+    slots: Sequence[Slot],
+    kept: Sequence[Container],
+    quantities: Mapping[str, int] | None = None,
+) -> None:
+    """Start these processes of the current release; they run with what is kept, all else drains.
+
+    `quantities` replace the stored formation at the commit point.
+    """
+    deploys, deploy = attempt.platform.store.deploys, attempt.deploy.id
+    attempt.advance(DeployState.STARTING)
+    started = fleet.bring_up(attempt, fleet.blueprint(release), slots, kept)
+    attempt.advance(DeployState.HEALTHY)
+    with shielded():
+        deploys.replace(deploy, [*kept, *started], quantities)
+        pipeline.take_over(attempt)
+        deploys.advance(deploy, DeployState.DONE)
+
+
+def _current_but(
+    platform: Platform, app: App, but: Sequence[Slot], slots: Sequence[Slot]
+) -> list[Container]:
+    """Return the current processes that are among `slots` and not among `but`."""
+    rows = platform.store.containers.of(app.id, ContainerRole.CURRENT)
+    staying = set(slots) - set(but)
+    return [row for row in rows if (row.process_type, row.slot) in staying]
 
 
 def _candidate(release: Release, config: Mapping[str, str]) -> Candidate:
@@ -172,4 +273,5 @@ def _candidate(release: Release, config: Mapping[str, str]) -> Candidate:
         port=release.port,
         commit=release.commit,
         summary="",
+        manifest=release.manifest,
     )

@@ -12,11 +12,11 @@ WEB = "web"
 
 def site_of(platform: Platform, app: App) -> Site:
     """Return the app's site: its domains, and one upstream per current web process."""
+    slots = [container.slot for container in _web(platform, app, ContainerRole.CURRENT)]
     return Site(
         app=app.name,
         domains=domains_of(platform, app),
-        upstreams=tuple(route.service for route in routes_of(platform, app))
-        or (_slot(platform, app, 1),),
+        upstreams=tuple(_slot(platform, app, slot) for slot in slots or [1]),
         options=platform.store.properties.get(app.id, "nginx"),
     )
 
@@ -33,11 +33,17 @@ def urls_of(platform: Platform, app: App) -> tuple[str, ...]:
 
 
 def routes_of(platform: Platform, app: App) -> tuple[Route, ...]:
-    """Return a route for each current web process; none for a stopped app."""
-    if app.desired is Desired.STOPPED:
-        return ()
-    current = platform.store.containers.of(app.id, ContainerRole.CURRENT)
-    return tuple(_route(platform, app, c) for c in current if c.process_type == WEB)
+    """Return a route for each current web process; none for a stopped app.
+
+    While slots that were scaled away drain, their service addresses lead to the first process: an
+    old worker of nginx still knows them.
+    """
+    current = _web(platform, app, ContainerRole.CURRENT)
+    routes = {c.slot: _route(platform, app, c.slot, c) for c in current}
+    if current:
+        for old in _web(platform, app, ContainerRole.DRAINING):
+            routes.setdefault(old.slot, _route(platform, app, old.slot, current[0]))
+    return tuple(routes.values())
 
 
 def publish(platform: Platform, app: App) -> None:
@@ -49,8 +55,8 @@ def publish(platform: Platform, app: App) -> None:
 def move(platform: Platform, app: App) -> None:
     """Send new connections to the current containers. Raises ProxyUnavailable.
 
-    A service address is mapped before nginx learns of it, and forgotten by nginx before it is
-    unmapped: so no request meets an address that leads nowhere.
+    A service address is mapped before nginx learns of it, and stays mapped for a while after nginx
+    has forgotten it (see routes_of): so no request meets an address that leads nowhere.
     """
     platform.proxy.switch(app.name, routes_of(platform, app))
     publish(platform, app)
@@ -62,8 +68,15 @@ def restore(platform: Platform, app: App) -> None:
         platform.proxy.switch(app.name, routes_of(platform, app))
 
 
-def _route(platform: Platform, app: App, container: Container) -> Route:
-    return Route(_slot(platform, app, container.slot), container.address, container.port)
+def _web(platform: Platform, app: App, role: ContainerRole) -> tuple[Container, ...]:
+    if app.desired is Desired.STOPPED:
+        return ()
+    rows = platform.store.containers.of(app.id, role)
+    return tuple(row for row in rows if row.process_type == WEB)
+
+
+def _route(platform: Platform, app: App, slot: int, container: Container) -> Route:
+    return Route(_slot(platform, app, slot), container.address, container.port)
 
 
 def _slot(platform: Platform, app: App, slot: int) -> str:

@@ -4,11 +4,13 @@ import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from paas import health
 from paas.errors import StartFailed
+from paas.manifest import Check
 from paas.model import App, Container, ContainerRole
 from paas.schedulers.base import Listener, ProcessSpec
 from tests.fakes.scheduler import FakeScheduler, Program
@@ -56,6 +58,7 @@ class Web:
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PAUSE", 0.01)
+    monkeypatch.setattr(health, "LENIENT", replace(health.LENIENT, wait=0.01))
 
 
 @pytest.fixture
@@ -94,9 +97,15 @@ def behind(scheduler: FakeScheduler, web: Web) -> Container:
     return start(scheduler, Program(status=None), web.port)
 
 
-def failure(scheduler: FakeScheduler, row: Container, path: str | None = None) -> StartFailed:
+def check(path: str, content: str = "", attempts: int = 1000) -> Check:
+    return Check(path=path, content=content, attempts=attempts, timeout=0.3, wait=0.01)
+
+
+def failure(
+    scheduler: FakeScheduler, row: Container, wanted: Check | None = None, limit: float = SHORT
+) -> StartFailed:
     with pytest.raises(StartFailed) as caught:
-        health.wait(scheduler, row, APP, "shop.example.org", SHORT, path)
+        health.wait(scheduler, row, APP, "shop.example.org", limit, wanted)
     return caught.value
 
 
@@ -110,7 +119,7 @@ def test_the_request_names_the_apps_first_domain(
     scheduler: FakeScheduler, serve: Callable[..., Web]
 ) -> None:
     web = serve(OK)
-    health.wait(scheduler, behind(scheduler, web), APP, "shop.example.org", SHORT, "/up?x=1")
+    health.wait(scheduler, behind(scheduler, web), APP, "shop.example.org", SHORT, check("/up?x=1"))
     assert web.asked[0].startswith(b"GET /up?x=1 HTTP/1.1\r\nHost: shop.example.org\r\n")
 
 
@@ -136,9 +145,49 @@ def test_a_server_that_flaps_for_ever_is_not_healthy(
 
 
 def test_with_a_check_path_only_success_and_redirect_count(scheduler: FakeScheduler) -> None:
-    error = failure(scheduler, start(scheduler, Program(status=404)), "/up")
+    error = failure(scheduler, start(scheduler, Program(status=404)), check("/up"))
     assert error.message == "web.1 answered 404 on /up"
-    assert health.wait(scheduler, start(scheduler, Program(status=302)), APP, "h", SHORT, "/up") < 1
+    row = start(scheduler, Program(status=302))
+    assert health.wait(scheduler, row, APP, "h", SHORT, check("/up")) < 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nthis is ok",
+    ],
+    ids=["whole", "in chunks", "cut short"],
+)
+def test_the_wanted_content_is_found_in_the_body(
+    scheduler: FakeScheduler, serve: Callable[..., Web], answer: bytes
+) -> None:
+    row = behind(scheduler, serve(answer))
+    assert health.wait(scheduler, row, APP, "h", SHORT, check("/up", "ok")) < SHORT
+
+
+def test_an_answer_without_the_content_is_not_healthy(
+    scheduler: FakeScheduler, serve: Callable[..., Web]
+) -> None:
+    error = failure(scheduler, behind(scheduler, serve(OK)), check("/up", "Content-Length"))
+    assert error.message == "web.1 answered 200 on /up without 'Content-Length'"
+
+
+def test_a_check_fails_after_its_number_of_bad_answers(
+    scheduler: FakeScheduler, serve: Callable[..., Web]
+) -> None:
+    web = serve(BAD)
+    failure(scheduler, behind(scheduler, web), check("/up", attempts=4), limit=10_000)
+    assert len(web.asked) == 4
+
+
+def test_a_check_with_a_delay_looks_later(
+    scheduler: FakeScheduler, serve: Callable[..., Web]
+) -> None:
+    delayed = replace(check("/up"), delay=0.2)
+    took = health.wait(scheduler, behind(scheduler, serve(OK)), APP, "h", SHORT, delayed)
+    assert took >= 0.2
 
 
 def test_a_500_is_told_with_the_last_lines_and_the_wall(scheduler: FakeScheduler) -> None:
@@ -167,7 +216,7 @@ def test_what_is_not_http_is_told(
 def test_a_server_that_drips_its_head_is_cut_off(
     scheduler: FakeScheduler, serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "ANSWER", 0.3)
+    monkeypatch.setattr(health, "LENIENT", replace(health.LENIENT, timeout=0.3))
     ended = threading.Event()
 
     def drip(client: socket.socket) -> None:
@@ -258,6 +307,6 @@ def test_a_worker_that_dies_in_its_grace_is_told(scheduler: FakeScheduler) -> No
 
 
 def test_a_failed_release_command_is_told() -> None:
-    error = health.release_failed(APP, 1, ["KeyError: 'DB_URL'"])
+    error = health.command_failed("release", APP, 1, ["KeyError: 'DB_URL'"])
     assert error.message == "The release command exited with code 1"
     assert "config:set shop DB_URL=" in error.hint

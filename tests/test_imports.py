@@ -17,7 +17,21 @@ SDK_ROOMS = {
     "sqlite3": ("paas.state",),
 }
 ADAPTERS = ("paas.git", "paas.state", "paas.schedulers", "paas.proxies", "paas.build")
-CORE = ("deploy", "health", "hooks", "reconcile", "fleet", "routing", "operate", "push", "attempt")
+CORE = (
+    "deploy",
+    "health",
+    "hooks",
+    "reconcile",
+    "fleet",
+    "routing",
+    "operate",
+    "push",
+    "attempt",
+    "checks",
+    "formation",
+    "scripts",
+    "retention",
+)
 
 
 def name_of(path: Path) -> str:

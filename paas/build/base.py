@@ -1,10 +1,11 @@
 """The seam to building: a Source becomes a BuildPlan, a BuildPlan becomes an Image."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
+from paas.manifest import Manifest
 from paas.model import App, Finding, Image, ProcessType
 from paas.reporter import Reporter
 from paas.source import Source
@@ -23,6 +24,7 @@ class BuildPlan:
     args: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     port: int | None = None  # None: the one EXPOSEd port, else 5000
     notes: tuple[str, ...] = ()  # shown under the summary: why a default was taken
+    manifest: Manifest = field(default_factory=Manifest)  # of app.json
 
 
 class Builder(Protocol):
@@ -38,6 +40,15 @@ class Builder(Protocol):
         self, app: App, plan: BuildPlan, source: Source, reporter: Reporter, *, no_cache: bool
     ) -> Image:
         """Build with the engine. Raises BuildFailed with the last lines and the likely cause."""
+
+    def images(self, app: App) -> frozenset[str]:
+        """Return the ids of the images that are kept for the app. Raises EngineUnavailable."""
+
+    def remove_images(self, app: App, images: Collection[str]) -> None:
+        """Keep these images no longer for the app. One that another app has too stays there.
+
+        One that a container of the app still uses stays as it is. Raises EngineUnavailable.
+        """
 
     def tidy(self) -> None:
         """Remove what builds left in the engine's cache; for the background. Raises Unavailable."""

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +33,7 @@ DOCKERFILE = "Dockerfile"  # in the tar's root, where the tree is not
 MAX_IMAGE = 2 * 1024**3
 MODERN = (1, 42)  # API of Engine 23, whose BuildKit knows heredocs, --link and --network
 GIGABYTE = 1e9
+NOT_FOUND, IN_USE = 404, 409  # of the Engine API
 # The engine runs on this host; it calls processors by Go's names (GOARCH).
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
@@ -81,6 +82,17 @@ class EngineBuilder:
             image = _describe(api, progress.image, started)
             self._keep(api, app, image)
         return image
+
+    def images(self, app: App) -> frozenset[str]:
+        with engine(self._settings) as client:
+            return frozenset(_named(client.api, self._settings, app))
+
+    def remove_images(self, app: App, images: Collection[str]) -> None:
+        """Remove by the app's own names: the engine removes content with its last name."""
+        with engine(self._settings) as client:
+            for image, names in _named(client.api, self._settings, app).items():
+                for name in names if image in images else ():
+                    _remove_name(client.api, name)
 
     def tidy(self) -> None:
         """Remove from the engine's cache what earlier builds left there. Raises Unavailable."""
@@ -195,6 +207,25 @@ class EngineBuilder:
             hint = "Run: paas setup (builds go on without it, but fetch every package again)"
             return Finding("apt cache", "warn", "The apt cache does not answer", hint)
         return Finding("apt cache", "ok", f"The apt cache answers at {url}")
+
+
+def _named(api: APIClient, settings: Settings, app: App) -> dict[str, list[str]]:
+    """Return {image id: the app's names of it}."""
+    repository = image_name(settings, app, "").rpartition(":")[0]
+    found = api.images(name=repository)
+    prefix = f"{repository}:"
+    return {
+        image["Id"]: [name for name in image["RepoTags"] or () if name.startswith(prefix)]
+        for image in found
+    }
+
+
+def _remove_name(api: APIClient, name: str) -> None:
+    try:
+        api.remove_image(name)
+    except APIError as error:
+        if error.status_code not in {NOT_FOUND, IN_USE}:
+            raise
 
 
 def _arguments(plan: BuildPlan) -> dict[str, str]:

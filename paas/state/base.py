@@ -220,8 +220,11 @@ class Formation(Protocol):
     def get(self, app: int) -> Mapping[str, int]:
         """Return {process type: quantity}; types that were never scaled are not in it."""
 
+    def preview(self, app: int, quantities: Mapping[str, int]) -> Mapping[str, int]:
+        """Return what set() would store, without storing it. Raises InvalidName as it does."""
+
     def set(self, app: int, quantities: Mapping[str, int]) -> None:
-        """Set quantities; others stay."""
+        """Set quantities; others stay. Raises InvalidName."""
 
 
 class Security(Protocol):

@@ -18,20 +18,18 @@ class SqliteFormation:
     def get(self, app: int) -> Mapping[str, int]:
         return read_formation(self._database, app)
 
+    def preview(self, app: int, quantities: Mapping[str, int]) -> Mapping[str, int]:
+        for name, quantity in quantities.items():
+            if not 0 <= quantity <= MOST:
+                raise InvalidName(
+                    f"{quantity} processes of {process_type(name)} are not possible",
+                    hint=f"Give a number from 0 to {MOST}.",
+                )
+        return {**self.get(app), **quantities}
+
     def set(self, app: int, quantities: Mapping[str, int]) -> None:
-        check_quantities(quantities)
         with self._database.write():
-            write_formation(self._database, app, {**self.get(app), **quantities})
-
-
-def check_quantities(quantities: Mapping[str, int]) -> None:
-    """Raise InvalidName for what is no process type, and for more than the subnet can hold."""
-    for name, quantity in quantities.items():
-        if not 0 <= quantity <= MOST:
-            raise InvalidName(
-                f"{quantity} processes of {process_type(name)} are not possible",
-                hint=f"Give a number from 0 to {MOST}.",
-            )
+            write_formation(self._database, app, self.preview(app, quantities))
 
 
 def read_formation(database: Database, app: int) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class FakeBuilder:
         self.gate.set()
         self.started = threading.Event()
         self.findings = (Finding("stack", "ok", "The stack is 0 days old"),)
+        self.named: dict[int, set[str]] = {}  # app id -> images that are kept for it
         self.left = 0  # contexts that tidy() has not removed
         self._known: set[str] = set()
 
@@ -60,7 +62,15 @@ class FakeBuilder:
             error, self.error = self.error, None
             raise error
         self._run_steps(plan, reporter, no_cache=no_cache)
-        return self.image or _image(plan, source)
+        image = self.image or _image(plan, source)
+        self.named.setdefault(app.id, set()).add(image.id)
+        return image
+
+    def images(self, app: App) -> frozenset[str]:
+        return frozenset(self.named.get(app.id, ()))
+
+    def remove_images(self, app: App, images: Collection[str]) -> None:
+        self.named.get(app.id, set()).difference_update(images)
 
     def tidy(self) -> None:
         self.left = 0

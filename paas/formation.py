@@ -1,0 +1,62 @@
+"""Which processes there should be, and how old ones make room for new ones."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from paas.errors import InvalidName
+from paas.manifest import Manifest
+from paas.model import App, ProcessType
+from paas.platform import Platform
+from paas.routing import WEB
+
+RELEASE = "release"
+TOPIC = "ps"
+Slot = tuple[str, int]  # ("web", 1) for web.1
+
+
+class Strategy(StrEnum):
+    """How processes are replaced: new beside old, or one after the other for single writers."""
+
+    ROLLING = "rolling"
+    RECREATE = "recreate"
+
+
+def quantities(
+    processes: Sequence[ProcessType], manifest: Manifest, scaled: Mapping[str, int]
+) -> dict[str, int]:
+    """Return {process type: quantity}, web first.
+
+    app.json says it, else `scaled` (what ps:scale stored), else web runs once and the rest not at
+    all, as on Heroku; an app without web runs each of its types once.
+    """
+    names = sorted((p.name for p in processes if p.name != RELEASE), key=lambda name: name != WEB)
+    first = {WEB} if WEB in names else set(names)
+    said = {**scaled, **manifest.formation}
+    return {name: said.get(name, int(name in first)) for name in names}
+
+
+def is_locked(manifest: Manifest) -> bool:
+    """Whether app.json sets the formation, so that ps:scale may not."""
+    return bool(manifest.formation)
+
+
+def slots(wanted: Mapping[str, int]) -> tuple[Slot, ...]:
+    """Return the processes of a formation, in the order in which they start."""
+    return tuple((name, slot) for name, count in wanted.items() for slot in range(1, count + 1))
+
+
+def strategy(platform: Platform, app: App, process_type: str) -> Strategy:
+    """Return how this process type is replaced: its own strategy, else the app's, else rolling."""
+    chosen = platform.store.properties.get(app.id, TOPIC)
+    said = chosen.get(f"strategy.{process_type}") or chosen.get("strategy")
+    return Strategy(said or Strategy.ROLLING)
+
+
+def parse_strategy(value: str) -> Strategy:
+    """Return the strategy that was typed. Raises InvalidName."""
+    if value not in set(Strategy):
+        raise InvalidName(
+            f"{value!r} is not a strategy",
+            hint="Give rolling (new beside old), or recreate (old stops first; single writers).",
+        )
+    return Strategy(value)

@@ -1,0 +1,100 @@
+"""How many releases are kept, and that nothing of the others stays: image, source, row.
+
+Images that no release has (of deploys that failed) go in the same way.
+"""
+
+import logging
+
+from paas.errors import Conflict, InvalidName, NotFound, PaasError, Unavailable
+from paas.model import App, ContainerRole, Release
+from paas.platform import Platform
+
+TOPIC = "releases"
+RETENTION = 10
+MOST = 1000
+log = logging.getLogger(__name__)
+
+
+def retention_of(platform: Platform, app: App) -> int:
+    """Return how many releases of the app are kept, the current one included."""
+    return int(platform.store.properties.get(app.id, TOPIC).get("retention") or RETENTION)
+
+
+def parse_retention(value: str) -> int:
+    """Return the number that was typed. Raises InvalidName."""
+    number = int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0  # noqa: PLR2004 - fits an int
+    if not 1 <= number <= MOST:
+        raise InvalidName(f"{value!r} is no number of releases", hint=f"Give 1 to {MOST}.")
+    return number
+
+
+def restorable(platform: Platform, app: App) -> tuple[Release, ...]:
+    """Return the releases whose images are there, newest first, without the current one."""
+    images = platform.builder.images(app)
+    listed = platform.store.releases.list(app.id)
+    return tuple(r for r in listed if r.version != app.version and r.image in images)
+
+
+def find_target(platform: Platform, app: App, version: int | None) -> Release:
+    """Return the release to go back to (default: the one before the current). Raises NotFound."""
+    possible = restorable(platform, app)
+    earlier = (r for r in platform.store.releases.list(app.id) if r.version < (app.version or 0))
+    wanted = version or next((release.version for release in earlier), None)
+    if wanted is not None and wanted == app.version:
+        raise Conflict(f"v{wanted} is the current release of {app.name}")
+    for release in possible:
+        if release.version == wanted:
+            return release
+    names = ", ".join(f"v{release.version}" for release in possible)
+    raise NotFound(
+        f"v{wanted} of {app.name} cannot come back: its image is not kept any more"
+        if wanted
+        else f"{app.name} has no release to go back to",
+        hint=f"Possible: {names}" if names else f"Build it anew: ps:rebuild {app.name}, or push",
+    )
+
+
+def prune(platform: Platform, app: App) -> None:
+    """Drop releases beyond the retention. The app's lock must be held, and no deploy unfinished.
+
+    The row goes last, so that an interrupted pass is done again. Raises Unavailable.
+    """
+    releases = platform.store.releases.list(app.id)
+    kept = releases[: retention_of(platform, app)]
+    images = {release.image for release in kept}
+    platform.builder.remove_images(app, platform.builder.images(app) - images)
+    for release in releases[len(kept) :]:
+        platform.repos.drop(app, release.deploy_id)
+        platform.store.releases.drop(release)
+
+
+class Pruner:
+    """Prunes apps after their deploys, for the background. It remembers what it has looked at."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, int] = {}  # app id -> its newest deploy when it was pruned
+
+    def run(self, platform: Platform) -> None:
+        """Prune the apps that have changed, once their old processes are gone."""
+        busy = {row.app_id for row in platform.store.containers.list() if _holds_image(row.role)}
+        for app_id, newest in platform.store.deploys.newest_finished().items():
+            if self._seen.get(app_id) != newest and app_id not in busy:
+                self._prune(platform, app_id)
+                self._seen[app_id] = newest
+
+    def _prune(self, platform: Platform, app_id: int) -> None:
+        try:
+            app = platform.store.apps.by_id(app_id)
+            with platform.locks.app(app.id, "paas", "prune", patience=0):
+                if not any(d.app_id == app.id for d in platform.store.deploys.unfinished()):
+                    prune(platform, app)
+        except Unavailable:
+            raise
+        except (Conflict, NotFound):  # a deploy is at work: it makes the app new again
+            return
+        except PaasError as error:
+            log.warning("images of app %d: %s", app_id, error.message)
+
+
+def _holds_image(role: ContainerRole) -> bool:
+    return role is not ContainerRole.CURRENT
