@@ -9,6 +9,7 @@ PaasError                  1   anything that stopped a command; shown once, at t
 ├── SourceRefused          1   the push was refused: hostile tree, pack too large, stale ref
 ├── BuildFailed            1   no buildpack matches, or the build stopped
 ├── StartFailed            1   the new processes did not become healthy
+│   └── ImageMissing       1   the engine does not have the image any more
 ├── HookRefused            1   the host's owner's hook said no
 ├── Cancelled            130   the deploy was cancelled before the commit point
 └── Unavailable           75   a part of the host does not answer (EX_TEMPFAIL of sysexits.h)
@@ -69,6 +70,10 @@ class BuildFailed(PaasError):
 
 class StartFailed(PaasError):
     """The new processes did not become healthy."""
+
+
+class ImageMissing(StartFailed):
+    """The engine does not have the image any more."""
 
 
 class HookRefused(PaasError):

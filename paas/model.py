@@ -133,6 +133,7 @@ class ProcessState(StrEnum):
 
     CREATED = "created"
     RUNNING = "running"
+    PAUSED = "paused"
     RESTARTING = "restarting"
     EXITED = "exited"
     MISSING = "missing"
@@ -272,6 +273,9 @@ class Container:
     port: int
     role: ContainerRole
     created_at: float
+    trouble: str = ""  # why it does not run, or did not a moment ago; "" when it is well
+    due: float = 0.0  # with trouble: when to look after it again, seconds since the epoch
+    is_parked: bool = False  # crashed too often: it stays down until a deploy or ps:restart
 
     @property
     def process(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import BinaryIO, Protocol
 
 from paas.model import App, Finding, ProcessState, SecurityOptions
@@ -24,6 +25,46 @@ class ProcessSpec:
     volumes: tuple[str, ...] = ()  # VOLUME paths of the image, covered by sized tmpfs
 
 
+def process_name(instance: str, app: str, process_type: str, slot: int, deploy_id: int) -> str:
+    """Return the name of a process's container: `<instance>-<app>.<type>.<slot>.<deploy id>`."""
+    return f"{instance}-{app}.{process_type}.{slot}.{deploy_id}"
+
+
+class Change(StrEnum):
+    """What can happen to a container, as far as anybody here wants to know."""
+
+    STARTED = "start"
+    ENDED = "die"
+    SIGNALLED = "kill"  # somebody asked the engine for it: what ends now did not crash
+    REMOVED = "destroy"
+    RENAMED = "rename"
+    PAUSED = "pause"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change of one container of this instance."""
+
+    container_id: str
+    change: Change
+
+
+class Watch(Protocol):
+    """An open stream of events, to wait for with select()."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when read() has something to say."""
+
+    def read(self) -> tuple[Event, ...]:
+        """Return what has happened since the last call; never wait.
+
+        Raises EngineUnavailable when the stream has ended.
+        """
+
+    def close(self) -> None:
+        """Close the stream."""
+
+
 @dataclass(frozen=True)
 class Observed:
     """What the engine says of one container of this instance."""
@@ -39,6 +80,7 @@ class Observed:
     address: str = ""
     restarts: int = 0
     memory: int = 0  # the limit in bytes; containers() does not fill this, pid, times and restarts
+    image: str = ""  # id, sha256:...
 
 
 @dataclass(frozen=True)
@@ -77,11 +119,30 @@ class Scheduler(Protocol):
 
         A container of the same name that was left by a crash is replaced. It does not survive a
         crash of its own until keep(): a failure at start must be seen, not restarted. Raises
-        StartFailed when the engine refuses to create or start it.
+        StartFailed when the engine refuses to create or start it, ImageMissing.
         """
 
     def keep(self, container_ids: Sequence[str]) -> None:
         """Let these containers come back after crashes, and after engine and host restarts."""
+
+    def unkeep(self, container_ids: Sequence[str]) -> None:
+        """Take keep() back: after its next end a process stays down until mend()."""
+
+    def park(self, container_id: str, timeout: float) -> None:
+        """Stop a process for good, but leave its container there: its log can be read."""
+
+    def mend(self, container_id: str, name: str) -> bool:
+        """Make a container run as start() left it: give its name back, unpause it, start it.
+
+        A process that runs goes on. Returns False when that cannot be done, as with one that was
+        removed: a new one has to be started.
+        """
+
+    def watch(self) -> Watch:
+        """Open the stream of what happens to this instance's containers from now on."""
+
+    def has_image(self, image_id: str) -> bool:
+        """Return whether the engine has the image."""
 
     def stop(self, container_ids: Sequence[str], timeout: float) -> None:
         """Send TERM to all at once, KILL after `timeout` seconds, and remove them."""

@@ -12,10 +12,11 @@ from docker.errors import APIError, NotFound
 
 from paas.errors import StartFailed
 from paas.model import App, Finding, ProcessState
-from paas.schedulers import docker_check, docker_logs, networks, removal, sockets
+from paas.schedulers import docker_check, docker_logs, mending, networks, removal, sockets
 from paas.schedulers.allowed import check_settings
 from paas.schedulers.base import Listener, LogLine, Observed, ProcessSpec
 from paas.schedulers.engine import HTTP_CONFLICT, TIMEOUT, Engine, explanation
+from paas.schedulers.events import EngineWatch
 from paas.schedulers.observe import from_inspect, from_list, missing
 from paas.schedulers.profile import container_name, container_settings
 from paas.schedulers.refusals import start_failed
@@ -24,6 +25,7 @@ from paas.schedulers.streams import STDERR, Hijacked, hijack, read_frames
 from paas.settings import Settings
 
 KEPT: Any = {"Name": "unless-stopped"}  # Any: docker's stubs know two of the four policies
+NOT_KEPT: Any = {"Name": "no"}  # Any: as above
 PARALLEL = 16  # threads that stop containers; each mostly waits
 MISSING_NETWORK = re.compile(r"network \S+ not found|could not find (a )?network", re.IGNORECASE)
 
@@ -53,14 +55,30 @@ class DockerLocal:
         return container_id
 
     def keep(self, container_ids: Sequence[str]) -> None:
-        for container_id in container_ids:
-            with self._engine.answering():
-                try:
-                    self._engine.api.update_container(container_id, restart_policy=KEPT)
-                except APIError as error:
-                    # One that ended just now is for the reconciler, which starts it anew.
-                    if not isinstance(error, NotFound) and not self._is_ending(container_id):
-                        raise
+        self._set_policy(container_ids, KEPT)
+
+    def unkeep(self, container_ids: Sequence[str]) -> None:
+        self._set_policy(container_ids, NOT_KEPT)
+
+    def park(self, container_id: str, timeout: float) -> None:
+        self.unkeep([container_id])
+        with self._engine.answering(), suppress(NotFound):
+            self._engine.api.stop(container_id, timeout=round(timeout))
+
+    def mend(self, container_id: str, name: str) -> bool:
+        with self._engine.answering():
+            return mending.mend(self._engine, container_id, name)
+
+    def watch(self) -> EngineWatch:
+        return EngineWatch(self._settings, str(self._engine.api.api_version), TIMEOUT)
+
+    def has_image(self, image_id: str) -> bool:
+        with self._engine.answering():
+            try:
+                self._engine.api.inspect_image(image_id)  # type: ignore[no-untyped-call] # docker's stubs
+            except NotFound:
+                return False
+        return True
 
     def stop(self, container_ids: Sequence[str], timeout: float) -> None:
         if not container_ids:
@@ -229,6 +247,16 @@ class DockerLocal:
             except NotFound:
                 return
         removal.remove_container(self._engine, container_id)
+
+    def _set_policy(self, container_ids: Sequence[str], policy: Any) -> None:  # noqa: ANN401 - see KEPT
+        for container_id in container_ids:
+            with self._engine.answering():
+                try:
+                    self._engine.api.update_container(container_id, restart_policy=policy)
+                except APIError as error:
+                    # One that ended just now is for the reconciler, which starts it anew.
+                    if not isinstance(error, NotFound) and not self._is_ending(container_id):
+                        raise
 
     def _is_ending(self, container_id: str) -> bool:
         """Whether it has ended, or does so in a moment: the engine's words for it vary."""

@@ -11,7 +11,7 @@ from paas.schedulers.base import Observed
 STATES = {
     "created": ProcessState.CREATED,
     "running": ProcessState.RUNNING,
-    "paused": ProcessState.RUNNING,
+    "paused": ProcessState.PAUSED,
     "restarting": ProcessState.RESTARTING,
     "exited": ProcessState.EXITED,
     "dead": ProcessState.EXITED,
@@ -34,7 +34,7 @@ def from_inspect(answer: Mapping[str, Any]) -> Observed:
         name=answer["Name"].lstrip("/"),
         state=name,
         exit_code=None
-        if name in {ProcessState.CREATED, ProcessState.RUNNING}
+        if name in {ProcessState.CREATED, ProcessState.RUNNING, ProcessState.PAUSED}
         else state["ExitCode"],
         oom_killed=state["OOMKilled"],
         started_at=_seconds(state["StartedAt"]),
@@ -43,6 +43,7 @@ def from_inspect(answer: Mapping[str, Any]) -> Observed:
         address=_address(answer["NetworkSettings"]["Networks"]),
         restarts=answer["RestartCount"],
         memory=answer["HostConfig"]["Memory"],
+        image=answer["Image"],
     )
 
 
@@ -54,6 +55,7 @@ def from_list(entry: Mapping[str, Any]) -> Observed:
         name=entry["Names"][0].lstrip("/") if entry["Names"] else "",
         state=STATES[entry["State"]],
         exit_code=int(exited[1]) if exited else None,
+        image=entry["ImageID"],
         address=_address(entry["NetworkSettings"]["Networks"]),
     )
 

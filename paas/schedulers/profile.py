@@ -11,7 +11,7 @@ from typing import Any
 
 from paas.errors import StartFailed
 from paas.model import App
-from paas.schedulers.base import ProcessSpec
+from paas.schedulers.base import ProcessSpec, process_name
 from paas.schedulers.shell import shell_line, signal_environment
 from paas.settings import MB, Settings
 
@@ -35,8 +35,8 @@ UNCOVERABLE = ("/", "/etc", "/bin", "/lib", "/usr")  # a container cannot start 
 
 def container_name(spec: ProcessSpec, settings: Settings) -> str:
     """Return `<instance>-<app>.<type>.<slot>.<deploy id>`."""
-    process = f"{spec.process_type}.{spec.slot}.{spec.deploy_id}"
-    return f"{settings.instance}-{spec.app.name}.{process}"
+    parts = (spec.app.name, spec.process_type, spec.slot, spec.deploy_id)
+    return process_name(settings.instance, *parts)
 
 
 def network_name(app: App, settings: Settings) -> str:

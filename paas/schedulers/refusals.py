@@ -2,11 +2,12 @@
 
 import re
 
-from paas.errors import StartFailed
+from paas.errors import ImageMissing, StartFailed
 from paas.schedulers.base import ProcessSpec
 
+NO_IMAGE = r"no such image"
 CAUSES = (
-    (r"no such image", "Run: ps:rebuild {app}"),
+    (NO_IMAGE, "Run: ps:rebuild {app}"),
     (r"no command specified", "Add a CMD to the Dockerfile, or a Procfile with a web: line"),
     (r"address already in use", "Push again: an older container was still leaving"),
     (r"argument list too long", "Make config values smaller: 64 KiB each, 1 MiB together"),
@@ -18,7 +19,8 @@ CAUSES = (
 def start_failed(spec: ProcessSpec, said: str) -> StartFailed:
     """Return the error for a container that the engine did not create or start."""
     hint = next((h for p, h in CAUSES if re.search(p, said, re.IGNORECASE)), "Run: paas doctor")
-    return StartFailed(
+    kind = ImageMissing if re.search(NO_IMAGE, said, re.IGNORECASE) else StartFailed
+    return kind(
         f"{spec.process_type}.{spec.slot} cannot be started: {said}",
         hint=hint.format(app=spec.app.name),
     )

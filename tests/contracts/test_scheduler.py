@@ -2,19 +2,23 @@
 
 import io
 import os
+import select
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Protocol
 
+import docker
 import pytest
 
-from paas.errors import EngineUnavailable, StartFailed
+from paas.errors import EngineUnavailable, ImageMissing, StartFailed
 from paas.model import App, ProcessState
-from paas.schedulers.base import Listener, LogLine, ProcessSpec, Scheduler
+from paas.schedulers.base import Change, Event, Listener, LogLine, ProcessSpec, Scheduler, Watch
 from paas.schedulers.docker_local import DockerLocal
 from paas.settings import Settings
-from tests.contracts.engines import ENGINES, stack_image, until
+from tests.contracts.engines import ENGINES, PATIENCE, stack_image, until
 from tests.fakes.scheduler import FakeScheduler, Program
 
 SLEEPS = "exec sleep 600"
@@ -38,6 +42,7 @@ class World:
     image: str
     settings: Settings
     crash: Callable[[str], None]
+    by_hand: "ByHand"
     close: Callable[[], None]
 
     def spec(self, command: str, slot: int = 1, process_type: str = "web") -> ProcessSpec:
@@ -48,6 +53,37 @@ class World:
 
     def start(self, command: str, slot: int = 1) -> str:
         return self.scheduler.start(self.spec(command, slot))
+
+
+class ByHand(Protocol):
+    """What somebody does with the engine behind the scheduler's back."""
+
+    def stop_by_hand(self, container_id: str) -> None: ...
+    def pause_by_hand(self, container_id: str) -> None: ...
+    def rename_by_hand(self, container_id: str, name: str) -> None: ...
+    def remove_by_hand(self, container_id: str) -> None: ...
+
+
+class EngineByHand:
+    """Docker's own client."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = docker.APIClient(url)
+
+    def stop_by_hand(self, container_id: str) -> None:
+        self._engine.stop(container_id, timeout=1)
+
+    def pause_by_hand(self, container_id: str) -> None:
+        self._engine.pause(container_id)
+
+    def rename_by_hand(self, container_id: str, name: str) -> None:
+        self._engine.rename(container_id, name)
+
+    def remove_by_hand(self, container_id: str) -> None:
+        self._engine.remove_container(container_id, force=True)
+
+    def close(self) -> None:
+        self._engine.close()
 
 
 # Names and ranges of this run alone: two runs may share an engine.
@@ -81,7 +117,8 @@ def _fake() -> World:
     scheduler.programs[LISTENS] = Program(status=None, listens=(Listener("127.0.0.1", 8000),))
     scheduler.programs[LATER] = Program(("early", "late"), exit_code=0)
     settings = Settings(instance="ctfake", network="127.66.0.0/16")
-    return World(scheduler, "sha256:" + "1" * 64, settings, scheduler.crash, scheduler.close)
+    image = "sha256:" + "1" * 64
+    return World(scheduler, image, settings, scheduler.crash, scheduler, scheduler.close)
 
 
 def _real(url: str) -> World:
@@ -93,7 +130,13 @@ def _real(url: str) -> World:
     def crash(container_id: str) -> None:
         os.kill(scheduler.inspect(container_id).pid, signal.SIGKILL)
 
-    return World(scheduler, stack_image(url), settings, crash, scheduler.close)
+    by_hand = EngineByHand(url)
+
+    def close() -> None:
+        scheduler.close()
+        by_hand.close()
+
+    return World(scheduler, stack_image(url), settings, crash, by_hand, close)
 
 
 def texts(lines: Iterator[LogLine]) -> list[str]:
@@ -144,6 +187,113 @@ def test_a_kept_process_comes_back_after_a_crash(world: World) -> None:
 def test_a_process_that_ended_meanwhile_can_be_kept(world: World) -> None:
     for _ in range(5):
         world.scheduler.keep([world.start(EXITS)])
+
+
+def test_a_process_that_is_no_longer_kept_stays_down_and_can_be_mended(world: World) -> None:
+    container = world.start(SLEEPS)
+    world.scheduler.keep([container])
+    world.scheduler.unkeep([container, NOTHING])
+    world.crash(container)
+    seen = until(
+        lambda: world.scheduler.inspect(container), lambda o: o.state is ProcessState.EXITED
+    )
+    assert (seen.state, seen.restarts) == (ProcessState.EXITED, 0)
+    assert world.scheduler.mend(container, seen.name)
+    assert world.scheduler.inspect(container).state is ProcessState.RUNNING
+
+
+def test_what_was_stopped_paused_or_renamed_by_hand_is_mended_in_its_place(world: World) -> None:
+    container = world.start(SLEEPS)
+    world.scheduler.keep([container])
+    before = world.scheduler.inspect(container)
+    damages: list[Callable[[], None]] = [
+        lambda: world.by_hand.stop_by_hand(container),
+        lambda: world.by_hand.pause_by_hand(container),
+        lambda: world.by_hand.rename_by_hand(container, f"{before.name}-old"),
+    ]
+    for damage in damages:
+        damage()
+        assert world.scheduler.mend(container, before.name)
+        seen = world.scheduler.inspect(container)
+        assert (seen.name, seen.state) == (before.name, ProcessState.RUNNING)
+        assert (seen.address, seen.image) == (before.address, before.image)
+
+
+def test_a_pause_is_seen(world: World) -> None:
+    container = world.start(SLEEPS)
+    world.by_hand.pause_by_hand(container)
+    assert world.scheduler.inspect(container).state is ProcessState.PAUSED
+    assert [c.state for c in world.scheduler.containers()] == [ProcessState.PAUSED]
+
+
+def test_mending_a_process_that_runs_leaves_it_alone(world: World) -> None:
+    container = world.start(SLEEPS)
+    before = world.scheduler.inspect(container)
+    assert world.scheduler.mend(container, before.name)
+    assert world.scheduler.inspect(container) == before
+
+
+def test_what_is_gone_or_whose_name_is_taken_cannot_be_mended(world: World) -> None:
+    first, second = world.start(SLEEPS, 1), world.start(SLEEPS, 2)
+    name = world.scheduler.inspect(second).name
+    assert not world.scheduler.mend(NOTHING, name)
+    assert not world.scheduler.mend(first, name)
+
+
+def test_a_parked_process_is_down_for_good_and_its_log_is_there(world: World) -> None:
+    container = world.start(SPEAKS)
+    until(lambda: world.scheduler.tail(container, 2), lambda lines: len(lines) == 2)
+    world.scheduler.keep([container])
+    world.scheduler.park(container, timeout=1)
+    world.scheduler.park(NOTHING, timeout=1)
+    assert world.scheduler.inspect(container).state is ProcessState.EXITED
+    assert world.scheduler.tail(container, 2) == ("one", "two")
+
+
+def test_a_watch_tells_what_happens_to_the_instance_s_containers(world: World) -> None:
+    with closing(world.scheduler.watch()) as watch:
+        assert watch.read() == ()
+        container = world.start(SLEEPS)
+        world.crash(container)
+        ended = told_by(watch, Event(container, Change.ENDED))
+        world.scheduler.stop([container], timeout=1)
+        told = ended + told_by(watch, Event(container, Change.REMOVED))
+    assert [e.change for e in told if e.container_id == container] == [
+        Change.STARTED,
+        Change.ENDED,
+        Change.REMOVED,
+    ]
+
+
+def test_a_watch_tells_what_was_done_by_hand(world: World) -> None:
+    container = world.start(SLEEPS)
+    name = world.scheduler.inspect(container).name
+    with closing(world.scheduler.watch()) as watch:
+        world.by_hand.pause_by_hand(container)
+        world.scheduler.mend(container, name)
+        world.by_hand.rename_by_hand(container, f"{name}-old")
+        world.by_hand.remove_by_hand(container)
+        told = told_by(watch, Event(container, Change.REMOVED))
+    assert [e.change for e in told] == [
+        Change.PAUSED,
+        Change.RENAMED,
+        Change.SIGNALLED,
+        Change.ENDED,
+        Change.REMOVED,
+    ]
+
+
+def told_by(watch: Watch, last: Event) -> list[Event]:
+    """Read until an event has come, waiting as the daemon does: for the descriptor."""
+    told: list[Event] = []
+    while last not in told and select.select([watch], [], [], PATIENCE)[0]:
+        told += watch.read()
+    return told
+
+
+def test_an_image_is_known_to_be_there_or_not(world: World) -> None:
+    assert world.scheduler.has_image(world.image)
+    assert not world.scheduler.has_image(NOTHING)
 
 
 def test_stop_removes_all_even_those_that_ignore_term_or_are_gone(world: World) -> None:
@@ -233,8 +383,8 @@ def test_listeners_tell_address_and_port(world: World) -> None:
 
 
 def test_an_image_that_is_gone_fails_the_start_and_leaves_nothing(world: World) -> None:
-    with pytest.raises(StartFailed, match=r"(?i)no such image"):
-        World(world.scheduler, NOTHING, world.settings, world.crash, world.close).start(SLEEPS)
+    with pytest.raises(ImageMissing, match=r"(?i)no such image"):
+        replace(world, image=NOTHING).start(SLEEPS)
     assert world.scheduler.containers() == ()
 
 
@@ -257,7 +407,8 @@ def _fake_down() -> World:
 
 def _real_down() -> World:
     settings = Settings(instance="ctdown", engine="unix:///nowhere/docker.sock")
-    return World(DockerLocal(settings), NOTHING, settings, lambda _: None, lambda: None)
+    by_hand = FakeScheduler("ctdown")  # nobody's hand reaches an engine that is not there
+    return World(DockerLocal(settings), NOTHING, settings, lambda _: None, by_hand, lambda: None)
 
 
 @pytest.mark.parametrize("make", [_fake_down, _real_down])
@@ -268,6 +419,11 @@ def test_without_an_engine_every_method_says_so(make: Callable[[], World]) -> No
         lambda: scheduler.create_network(APP),
         lambda: scheduler.start(spec),
         lambda: scheduler.keep([NOTHING]),
+        lambda: scheduler.unkeep([NOTHING]),
+        lambda: scheduler.park(NOTHING, 1),
+        lambda: scheduler.mend(NOTHING, "ctdown-shop.web.1.1"),
+        scheduler.watch,
+        lambda: scheduler.has_image(NOTHING),
         lambda: scheduler.stop([NOTHING], 1),
         lambda: scheduler.run_once(spec, lambda _: None, 1),
         lambda: scheduler.inspect(NOTHING),

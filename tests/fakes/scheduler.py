@@ -14,10 +14,19 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import BinaryIO
 
-from paas.errors import EngineUnavailable, StartFailed
+from paas.errors import EngineUnavailable, ImageMissing, StartFailed
 from paas.model import App, Finding, ProcessState
 from paas.reporter import clean
-from paas.schedulers.base import Listener, LogLine, Observed, ProcessSpec
+from paas.schedulers.base import (
+    Change,
+    Event,
+    Listener,
+    LogLine,
+    Observed,
+    ProcessSpec,
+    process_name,
+)
+from tests.fakes.watch import FakeWatch
 
 
 @dataclass(frozen=True)
@@ -62,20 +71,45 @@ class FakeScheduler:
         self.running: dict[str, Running] = {}
         self._ids = itertools.count(1)
         self._changed = threading.Condition()
+        self.watches: list[FakeWatch] = []
 
     # What a test does to it.
 
     def crash(self, container_id: str, code: int = 137) -> None:
         """Let the process die by itself; a kept one comes back."""
         container = self.running[container_id]
+        self._end(container, code)
         if container.kept:
             container.seen = replace(container.seen, restarts=container.seen.restarts + 1)
-        else:
-            self._end(container, code)
+            self._run_again(container)
 
     def remove_by_hand(self, container_id: str) -> None:
         """Remove a container behind our back."""
+        self._tell(container_id, Change.SIGNALLED)
         self._remove(container_id)
+
+    def stop_by_hand(self, container_id: str) -> None:
+        """Stop a container behind our back: a kept one too stays down."""
+        self._tell(container_id, Change.SIGNALLED)
+        self._end(self.running[container_id], 143)
+
+    def pause_by_hand(self, container_id: str) -> None:
+        """Freeze a container behind our back."""
+        container = self.running[container_id]
+        container.seen = replace(container.seen, state=ProcessState.PAUSED)
+        self._tell(container_id, Change.PAUSED)
+
+    def rename_by_hand(self, container_id: str, name: str) -> None:
+        """Give a container another name behind our back."""
+        container = self.running[container_id]
+        container.seen = replace(container.seen, name=name)
+        self._tell(container_id, Change.RENAMED)
+
+    def cut_watches(self) -> None:
+        """End all streams of events, as an engine that stops does."""
+        for watch in self.watches:
+            watch.cut()
+        self.watches.clear()
 
     def say(self, container_id: str, text: str, *, is_stderr: bool = False) -> None:
         """Let a container write a line."""
@@ -104,7 +138,7 @@ class FakeScheduler:
         self._answer()
         program = self.programs.get(spec.command, Program())
         if self.images is not None and spec.image not in self.images:
-            raise StartFailed(f"No such image: {spec.image}", hint=f"ps:rebuild {spec.app.name}")
+            raise ImageMissing(f"No such image: {spec.image}", hint=f"ps:rebuild {spec.app.name}")
         if program.refused:
             raise StartFailed(program.refused)
         for leftover in [i for i, c in self.running.items() if c.seen.name == self._name(spec)]:
@@ -118,6 +152,40 @@ class FakeScheduler:
         for container_id in container_ids:
             if container_id in self.running:
                 self.running[container_id].kept = True
+
+    def unkeep(self, container_ids: Sequence[str]) -> None:
+        self._answer()
+        for container_id in container_ids:
+            if container_id in self.running:
+                self.running[container_id].kept = False
+
+    def park(self, container_id: str, timeout: float) -> None:
+        self.unkeep([container_id])
+        if container_id in self.running:
+            self._tell(container_id, Change.SIGNALLED)
+            self._end(self.running[container_id], 143)
+
+    def mend(self, container_id: str, name: str) -> bool:
+        self._answer()
+        container = self.running.get(container_id)
+        taken = any(c.seen.name == name for i, c in self.running.items() if i != container_id)
+        if container is None or taken or container.program.refused:
+            return False
+        container.seen = replace(container.seen, name=name)
+        if container.seen.state is ProcessState.PAUSED:
+            container.seen = replace(container.seen, state=ProcessState.RUNNING)
+        if container.seen.state is ProcessState.EXITED:
+            self._run_again(container)
+        return True
+
+    def watch(self) -> FakeWatch:
+        self._answer()
+        self.watches.append(FakeWatch())
+        return self.watches[-1]
+
+    def has_image(self, image_id: str) -> bool:
+        self._answer()
+        return self.images is None or image_id in self.images
 
     def stop(self, container_ids: Sequence[str], timeout: float) -> None:
         self._answer()
@@ -213,8 +281,8 @@ class FakeScheduler:
             raise EngineUnavailable("Docker Engine does not answer", hint="Run: paas doctor")
 
     def _name(self, spec: ProcessSpec) -> str:
-        process = f"{spec.process_type}.{spec.slot}.{spec.deploy_id}"
-        return f"{self.instance}-{spec.app.name}.{process}"
+        parts = (spec.app.name, spec.process_type, spec.slot, spec.deploy_id)
+        return process_name(self.instance, *parts)
 
     def _begin(self, spec: ProcessSpec, program: Program) -> str:
         container_id = f"{next(self._ids):064x}"
@@ -227,20 +295,42 @@ class FakeScheduler:
             pid=1,
             address=spec.address,
             memory=spec.options.memory or 512 * 1024 * 1024,
+            image=spec.image,
         )
         container = Running(spec, program, seen)
         self.running[container_id] = container
+        self._run(container)
+        return container_id
+
+    def _run_again(self, container: Running) -> None:
+        container.seen = replace(
+            container.seen,
+            state=ProcessState.RUNNING,
+            exit_code=None,
+            started_at=time.time(),
+            pid=1,
+        )
+        self._run(container)
+
+    def _run(self, container: Running) -> None:
+        container_id, program = container.seen.id, container.program
+        self._tell(container_id, Change.STARTED)
         for text in program.stdout:
             self.say(container_id, text)
         for text in program.stderr:
             self.say(container_id, text, is_stderr=True)
         if program.exit_code is not None:
             self._end(container, program.exit_code)
-        elif program.status is not None and spec.address.startswith("127."):
-            container.server = serve(spec.address, spec.port, program.status)
-        return container_id
+        elif program.status is not None and container.spec.address.startswith("127."):
+            container.server = serve(container.spec.address, container.spec.port, program.status)
+
+    def _tell(self, container_id: str, change: Change) -> None:
+        for watch in self.watches:
+            watch.tell(Event(container_id, change))
 
     def _end(self, container: Running, code: int) -> None:
+        if container.seen.state is ProcessState.EXITED:
+            return
         with self._changed:
             container.seen = replace(
                 container.seen,
@@ -254,11 +344,13 @@ class FakeScheduler:
             container.server.shutdown()
             container.server.server_close()
             container.server = None
+        self._tell(container.seen.id, Change.ENDED)
 
     def _remove(self, container_id: str) -> None:
         container = self.running.pop(container_id, None)
         if container:
             self._end(container, 143)
+            self._tell(container_id, Change.REMOVED)
 
     def _lines_of(self, containers: Mapping[str, str]) -> Iterator[LogLine]:
         for container_id, process in containers.items():
