@@ -16,7 +16,7 @@ from typing import Protocol, cast
 
 import jinja2
 
-from paas.build import procfile
+from paas.build import app_json, procfile
 from paas.build.base import BuildPlan
 from paas.build.unmatched import explain
 from paas.errors import BuildFailed
@@ -145,6 +145,7 @@ def _load_one(path: Path, environment: jinja2.Environment) -> Buildpack:
 def _plan(pack: Buildpack, source: Source, stack: Stack) -> BuildPlan:
     recipe = pack.rules.plan(source, stack)
     processes, notes = _processes(source, recipe.command, has_default=recipe.command is not None)
+    manifest, unused = app_json.read_manifest(source)
     values = {name: _checked(value) for name, value in recipe.values.items()}
     return BuildPlan(
         builder=pack.name,
@@ -153,7 +154,8 @@ def _plan(pack: Buildpack, source: Source, stack: Stack) -> BuildPlan:
         processes=processes,
         trusted=True,
         ignore=(*recipe.ignore, *_ignored(source)),
-        notes=(*recipe.notes, *notes),
+        notes=(*recipe.notes, *notes, *unused),
+        manifest=manifest,
     )
 
 
@@ -164,13 +166,15 @@ def _plan_dockerfile(source: Source) -> BuildPlan:
             hint="Commit one, or let a buildpack be chosen: git push after builder:set APP ''",
         )
     processes, notes = _processes(source, None, has_default=True)
+    manifest, unused = app_json.read_manifest(source)
     return BuildPlan(
         builder="dockerfile",
         summary=DOCKERFILE,
         dockerfile=source.read(DOCKERFILE),
         processes=processes,
         ignore=_ignored(source),
-        notes=notes,
+        notes=(*notes, *unused),
+        manifest=manifest,
     )
 
 
