@@ -81,7 +81,8 @@ def external_image(text: str, instance: str, known: frozenset[str]) -> Reference
     if _is_private(reference.host) and reference.host not in known:
         raise BuildFailed(
             f"{text} is in a registry inside the host's own network, which builds may not reach",
-            hint=f"The host's owner can allow it by storing a login for {reference.host}.",
+            hint="The host's owner can allow it by storing a login there: "
+            f"registry:login {reference.host} USER",
         )
     return reference
 

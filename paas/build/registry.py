@@ -93,7 +93,8 @@ def _failure(reference: Reference, reason: str, *, has_login: bool) -> BuildFail
     if denied and has_login:
         hint = f"The registry refused the login stored for {reference.host}: is it still valid?"
     elif denied:
-        hint = f"If it is private, the host's owner has to store a login for {reference.host}."
+        login = f"registry:login {reference.host} USER"
+        hint = f"If it is private, the host's owner has to store a login: {login}"
     else:
         hint = f"Is the name right, and does the host reach {reference.host}?"
     return BuildFailed(
