@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -18,6 +19,8 @@ from pathlib import Path
 import docker
 from docker.errors import NotFound
 
+from paas.proxies.routes import removal_commands
+from paas.settings import load
 from tests.journeys.programs import Git, Ssh
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -104,7 +107,8 @@ class Instance:
             self.nginx.send_signal(signal.SIGQUIT)
             self.nginx.wait(30)
         _remove_engine_objects(self.id)
-        _remove_tables(self.id)
+        for command in removal_commands(load(self.environ)):
+            subprocess.run(command, capture_output=True, timeout=10, check=False)
         shutil.rmtree(self.root, ignore_errors=True)
 
 
@@ -128,7 +132,7 @@ def _plan(parent: Path, settings: dict[str, str]) -> Instance:
     root = Path(tempfile.mkdtemp(prefix=f"paas-{identity}-", dir=parent))
     root.chmod(0o755)  # the doors' user reads below it
     ssh_port, http_port, https_port = free_ports(3)
-    octet = 64 + secrets.randbelow(64)
+    octet = _free_octet()
     values = {
         "ROOT": str(root),
         "CONFIG": str(root / "paas.toml"),
@@ -159,6 +163,19 @@ def free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+def _free_octet() -> int:
+    """Return a number n for which nobody on this host uses 10.n.0.0/16 and 10.(n+64).0.0/16."""
+    listed = subprocess.run(
+        ["ip", "-4", "route", "show", "table", "all"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
+    used = {int(octet) for octet in re.findall(r"\b10\.([0-9]+)\.", listed.stdout)}
+    return secrets.choice([n for n in range(64, 128) if not used & {n, n + 64}])
 
 
 def _tag_stack(instance: Instance) -> None:
@@ -194,16 +211,6 @@ http {{
         if time.monotonic() > deadline or instance.nginx.poll() is not None:
             raise AssertionError((instance.root / "nginx-error.log").read_text())
         time.sleep(0.02)
-
-
-def _remove_tables(identity: str) -> None:
-    """Remove the instance's nftables tables: those whose name carries its id."""
-    listed = subprocess.run(
-        ["nft", "list", "tables"], capture_output=True, text=True, check=True, timeout=10
-    )
-    for line in listed.stdout.splitlines():
-        if identity in line:
-            subprocess.run(["nft", "delete", *line.split()], check=True, timeout=10)
 
 
 def _remove_engine_objects(identity: str) -> None:
