@@ -140,6 +140,8 @@ def _tolerating(what: str) -> Iterator[None]:
         return
     except PaasError as error:
         log.warning("%s: %s", what, error.message)
+    except Exception:
+        log.exception("%s cannot be repaired", what)
 
 
 def _deploy_of(container_name: str) -> int | None:

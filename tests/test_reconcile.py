@@ -166,3 +166,24 @@ def test_a_container_without_connections_does_not_wait_for_the_limit(
     clock.now += 2
     reconciler.retire()
     assert old.id not in live.scheduler.running
+
+
+def test_a_deploy_that_cannot_be_finished_keeps_nobody_else_from_repair(
+    live: World, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.push("other")
+    record = live.store.deploys.list(live.app("other").id)[0]
+    with closing(sqlite3.connect(live.settings.database)) as database, database:
+        database.execute(
+            "UPDATE deploys SET state = 'switched', finished_at = NULL WHERE id = ?", (record.id,)
+        )
+
+    def refuse(*_: object) -> None:
+        raise IsADirectoryError
+
+    monkeypatch.setattr(live.repos, "set_branch", refuse)
+    [before] = live.store.containers.of(live.app().id)
+    live.scheduler.remove_by_hand(before.id)
+    reconciler.run()
+    [after] = live.store.containers.of(live.app().id)
+    assert after.id in live.scheduler.running

@@ -20,6 +20,7 @@ from paas.git.scan import TAG, PackStream
 from paas.git.snapshot import GitSource
 from paas.git.store import (
     ask_again,
+    clashing_ref,
     exclusive,
     is_ancestor,
     read_ref,
@@ -33,6 +34,7 @@ from paas.reporter import Reporter, clean
 
 FIRST_BRANCHES = ("main", "master")
 OPTIONS = {"no-cache": "no_cache", "verbose": "verbose"}
+NO_WAIT = "no-wait"
 MANY_OBJECTS = 500  # below, checking takes less than the 100 ms until the first line is due
 SUBJECT, REASON, TAG_CHAIN = 60, 200, 10  # characters, characters, objects
 
@@ -190,6 +192,8 @@ class Intake:
         now = read_ref(self._repository, command.ref)
         if command.new is None and command.branch is not None and command.branch == branch:
             return f"{branch} is the branch that deploys: it cannot be deleted"
+        if command.new and (other := clashing_ref(self._repository, command.ref)):
+            return f"{other} is in the way"  # before the deploy: after it there is no way back
         if now in {None, command.old}:
             return ""
         follows = command.new and is_ancestor(quarantine.store, str(now), command.new)
@@ -243,6 +247,13 @@ class Intake:
         self._reporter.problem(f"{names}{more} stored{what}: {which}")
 
     def _parse_options(self, options: tuple[str, ...]) -> PushOptions:
+        if NO_WAIT in options:
+            raise SourceRefused(
+                "The push option no-wait is refused: git must be told whether the branch moved, "
+                "and it moves only when the deploy has succeeded",
+                hint="Push, and press Ctrl-C when it builds: the deploy goes on without you. "
+                "Follow it with: deploys:log APP --follow",
+            )
         for option in options:
             if option not in OPTIONS:
                 self._reporter.problem(

@@ -104,6 +104,14 @@ def write_ref(path: Path, ref: bytes, commit: str) -> None:
     sync_directory(file.parent)
 
 
+def clashing_ref(path: Path, ref: bytes) -> str | None:
+    """Return a ref that cannot stand beside `ref`: one's name would be the other's folder."""
+    for other in DiskRefsContainer(path).allkeys():
+        if other.startswith(ref + b"/") or ref.startswith(other + b"/"):
+            return other.decode()
+    return None
+
+
 def remove_ref(path: Path, ref: bytes) -> None:
     """Remove a ref if it is there; hold exclusive()."""
     file = path / os.fsdecode(ref)

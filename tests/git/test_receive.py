@@ -174,7 +174,7 @@ def test_a_branch_in_the_way_of_another_is_answered(work: Work) -> None:
     work.commit()
     work.push("main", "main:topic")
     shown = work.push("main:topic/one", status=1)
-    assert "cannot be written" in shown
+    assert "refs/heads/topic is in the way" in shown
 
 
 def test_hidden_refs_are_not_advertised(work: Work) -> None:
@@ -232,6 +232,14 @@ def test_a_forced_push_replaces_what_it_saw(work: Work) -> None:
     assert work.host.refs()["refs/heads/main"] == work.head() != first
 
 
+def test_a_push_that_does_not_want_to_wait_is_refused_with_the_reason(work: Work) -> None:
+    work.commit()
+    shown = work.push("-o", "no-wait", "main", status=1)
+    assert "git must be told whether the branch moved" in shown
+    assert "deploys:log APP --follow" in shown
+    assert "refs/heads/main" not in work.host.refs()
+
+
 def test_push_options_arrive_and_unknown_ones_are_named(work: Work) -> None:
     work.commit()
     shown = work.push("-o", "no-cache", "-o", "colour=\x1b[2J", "main")
@@ -281,3 +289,14 @@ def test_large_histories_are_announced(work: Work) -> None:
 def test_a_host_without_pushes_gives_an_empty_clone(host: Host, tmp_path: Path) -> None:
     clone = host.clone(tmp_path / "empty")
     assert run_git(clone, "for-each-ref") == ""
+
+
+def test_a_branch_that_could_not_be_written_is_refused_before_it_deploys(work: Work) -> None:
+    work.commit()
+    work.push("main:refs/heads/main/x")
+    shown = work.push("main", status=1)
+    assert "refs/heads/main/x is in the way" in shown
+    assert work.host.journal("deploy") == []
+    work.push(":refs/heads/main/x")
+    work.push("main")
+    assert "is in the way" in work.push("main:refs/heads/main/y", status=1)
