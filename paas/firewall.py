@@ -51,8 +51,9 @@ table inet $table {
 	# What the map did not translate is refused at once and never leaves the host.
 	chain unmapped {
 		type filter hook output priority filter - 5; policy accept;
+		ct state established,related accept
 		ip daddr $source accept
-		ct original ip daddr $services ct state new ct timeout set "web"
+		ct original ip daddr $services ct timeout set "web"
 		ip daddr $services meta l4proto tcp reject with tcp reset
 		ip daddr $services reject
 	}
