@@ -283,6 +283,42 @@ class Container:
         return f"{self.process_type}.{self.slot}"
 
 
+class EndKind(StrEnum):
+    """What befell a current process."""
+
+    CRASH = "crash"  # it ended by itself, with whatever status
+    START = "start"  # it was missing, or could not be started
+    HAND = "hand"  # somebody asked the engine for it
+
+
+@dataclass(frozen=True)
+class End:
+    """One of these; `ended` is the engine's time, by which one end is told from another."""
+
+    kind: EndKind
+    ended: float
+    at: float  # when paas saw it, seconds since the epoch
+
+
+@dataclass(frozen=True)
+class JournalLine:
+    """What paas itself has to say among an app's log lines; ids only grow."""
+
+    id: int
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A webhook call to be made. `url` is "" when nobody wants it any more; `body` is JSON."""
+
+    id: int
+    url: str
+    body: str
+    attempts: int
+
+
 @dataclass(frozen=True)
 class SshKey:
     """A public key that may push; `blob` is base64, without type and comment."""

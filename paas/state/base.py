@@ -16,7 +16,10 @@ from paas.model import (
     Deploy,
     DeployState,
     Desired,
+    End,
     Finding,
+    JournalLine,
+    Notice,
     Release,
     SecurityOptions,
     SshKey,
@@ -247,6 +250,56 @@ class Properties(Protocol):
         """Set a value; None or "" clears."""
 
 
+class Recovery(Protocol):
+    """What befell current processes, and what paas does about it; it outlives the daemon."""
+
+    def note(self, container: Container, end: End) -> bool:
+        """Record an end; return False if it is known already. What is old is forgotten."""
+
+    def ends(self, container: Container, now: float) -> Sequence[End]:
+        """Return what befell the process in the last ten minutes, oldest first."""
+
+    def trouble(
+        self, container: Container, why: str, due: float, *, is_parked: bool = False
+    ) -> None:
+        """Say why a process does not run, and when to look after it again.
+
+        The journal tells it; a `crashed` notice goes out when it was well, and when it is parked.
+        """
+
+    def well(self, container: Container) -> None:
+        """Say that a process in trouble is well again, with a line and a `recovered` notice."""
+
+
+class Journal(Protocol):
+    """What paas itself has to say among an app's log lines."""
+
+    def add(self, app: int, text: str) -> None:
+        """Add a line; the oldest beyond 500 are dropped."""
+
+    def read(self, app: int, lines: int, after: int = 0) -> Sequence[JournalLine]:
+        """Return the last lines whose id is larger than `after`, oldest first."""
+
+
+class Notices(Protocol):
+    """Notices on their way out. They are queued in the transaction that makes them true."""
+
+    def due(self, now: float, limit: int) -> Sequence[Notice]:
+        """Return the oldest notices that are to be sent by now."""
+
+    def is_due(self, now: float) -> bool:
+        """Return whether there are any."""
+
+    def done(self, notice: int) -> None:
+        """Forget a notice: it was delivered, or given up."""
+
+    def retry(self, notice: int, due: float, error: str) -> None:
+        """Count a failed attempt, and say when the next one is due."""
+
+    def waiting(self) -> tuple[int, str]:
+        """Return how many wait, and the error of the last attempt that failed."""
+
+
 class Store(Protocol):
     """The database of one instance. Connects on first use, so that it can be made before a fork."""
 
@@ -270,6 +323,12 @@ class Store(Protocol):
     def security(self) -> Security: ...
     @property
     def properties(self) -> Properties: ...
+    @property
+    def recovery(self) -> Recovery: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def notices(self) -> Notices: ...
 
     def check(self) -> tuple[Finding, ...]:
         """Return the database's part of `doctor`."""

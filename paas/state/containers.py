@@ -121,4 +121,7 @@ def _container(row: sqlite3.Row) -> Container:
         port=row["port"],
         role=ContainerRole(row["role"]),
         created_at=row["created_at"],
+        trouble=row["trouble"],
+        due=row["due"],
+        is_parked=bool(row["parked"]),
     )

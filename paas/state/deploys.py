@@ -9,8 +9,12 @@ from paas.errors import NotFound
 from paas.model import Actor, Candidate, Container, Deploy, DeployState, Release
 from paas.state import commit_point
 from paas.state.database import Database
+from paas.state.notices import queue_notice
+from paas.state.recovery import tell_replaced
 from paas.state.steps import STEPS, step, steps_from
 from paas.workers import started_at
+
+NOTICES = {DeployState.DONE: "deployed", DeployState.FAILED: "failed"}
 
 
 class SqliteDeploys:
@@ -118,6 +122,16 @@ class SqliteDeploys:
             " undo = CASE WHEN ? = 'switched' THEN undo END WHERE id = ?",
             *(state, error, time.time() if state.is_final else None, step(state), state, deploy),
         )
+        if state in NOTICES:
+            self._tell(self.get(deploy), NOTICES[state])
+
+    def _tell(self, deploy: Deploy, event: str) -> None:
+        if deploy.state is DeployState.DONE:
+            tell_replaced(self._database, deploy.app_id)
+        version = f"v{deploy.version}" if deploy.version else None
+        told = {"deploy": deploy.id, "actor": deploy.actor, "reason": deploy.reason}
+        told |= {"commit": deploy.commit, "release": version, "error": deploy.error}
+        queue_notice(self._database, deploy.app_id, event, **told)
 
 
 def _deploy(row: sqlite3.Row) -> Deploy:

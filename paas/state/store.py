@@ -9,8 +9,11 @@ from paas.state.database import Database
 from paas.state.deploys import SqliteDeploys
 from paas.state.domains import SqliteDomains
 from paas.state.formation import SqliteFormation
+from paas.state.journal import SqliteJournal
 from paas.state.keys import SqliteKeys
+from paas.state.notices import SqliteNotices
 from paas.state.properties import SqliteProperties
+from paas.state.recovery import SqliteRecovery
 from paas.state.releases import SqliteReleases
 from paas.state.security import SqliteSecurity
 
@@ -30,6 +33,9 @@ class SqliteStore:
         self.formation = SqliteFormation(self._database)
         self.security = SqliteSecurity(self._database)
         self.properties = SqliteProperties(self._database)
+        self.recovery = SqliteRecovery(self._database)
+        self.journal = SqliteJournal(self._database)
+        self.notices = SqliteNotices(self._database)
 
     def check(self) -> tuple[Finding, ...]:
         """Return the database's part of `doctor`."""
