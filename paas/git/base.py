@@ -82,6 +82,11 @@ class Repos(Protocol):
     def subject(self, app: App, commit: str) -> str:
         """Return the commit's subject line, cleaned; "" when unknown."""
 
+    def commits(
+        self, app: App, old: str | None, new: str, limit: int = 50
+    ) -> tuple[tuple[str, str], ...]:
+        """Return (id, subject) of commits of `new` that `old` lacks, newest first, cleaned."""
+
     def destroy(self, app: App) -> None:
         """Remove the repository."""
 

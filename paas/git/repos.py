@@ -10,6 +10,7 @@ from dulwich.errors import GitProtocolError
 from paas.disk import require_space
 from paas.errors import NotFound, PaasError, SourceRefused
 from paas.git.base import PushHandler
+from paas.git.history import commits_between
 from paas.git.index import PATH
 from paas.git.inspect import inspect_commit
 from paas.git.intake import Intake, one_line, subject_line
@@ -144,6 +145,14 @@ class DulwichRepos:
                 return subject_line(parse_commit(identity, *read_object(store, identity)).subject)
             except SourceRefused:
                 return ""
+
+    def commits(
+        self, app: App, old: str | None, new: str, limit: int = 50
+    ) -> tuple[tuple[str, str], ...]:
+        path = self._path(app)
+        with closing(Store(path / "objects", read_shallow(path))) as store:
+            found = commits_between(store, old, new, limit)
+        return tuple((commit, subject_line(text.strip().split("\n")[0])) for commit, text in found)
 
     def destroy(self, app: App) -> None:
         shutil.rmtree(self._path(app), ignore_errors=True)

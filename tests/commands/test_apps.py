@@ -51,7 +51,7 @@ def test_the_report_tells_what_is_deployed(paas: Person, shop: App) -> None:
     assert values["release"] == "v1"
     assert values["locked"] is False
     assert values["urls"] == ["http://shop.paas.localhost"]
-    assert values["deploy-source-metadata"] in paas.repos.commits
+    assert values["deploy-source-metadata"] in paas.repos.commits_by_id
     assert paas("apps:report", "shop", "--app-release").out == "v1\n"
     assert "Release:                 v1" in paas("apps:report", "shop").out
 

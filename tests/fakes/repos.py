@@ -41,12 +41,12 @@ class FakeRepos:
     def __init__(self) -> None:
         self.kept: dict[tuple[int, int], str] = {}  # (app id, deploy id) -> commit
         self.branches: dict[tuple[int, str], str] = {}
-        self.commits: dict[str, Commit] = {}
+        self.commits_by_id: dict[str, Commit] = {}
         self.sideband = Lines()
 
     def receive(self, app: App, stdin: BinaryIO, stdout: BinaryIO, handler: PushHandler) -> int:
         commit = Commit(stdin.read().decode())
-        self.commits[commit.id] = commit
+        self.commits_by_id[commit.id] = commit
         try:
             with handler.lock(self.sideband):
                 branch = handler.deploy_branch() or "main"
@@ -62,7 +62,7 @@ class FakeRepos:
 
     def upload(self, app: App, stdin: BinaryIO, stdout: BinaryIO) -> int:
         commits = [commit for (owner, _), commit in self.branches.items() if owner == app.id]
-        stdout.write(b"".join(self.commits[commit].open("Procfile") for commit in commits))
+        stdout.write(b"".join(self.commits_by_id[commit].open("Procfile") for commit in commits))
         return 0
 
     def keep(self, app: App, deploy_id: int, commit: str) -> None:
@@ -77,10 +77,18 @@ class FakeRepos:
     def source(self, app: App, commit: str) -> Source:
         if commit not in self.kept.values():
             raise NotFound(f"Commit {commit[:7]} is not stored")
-        return self.commits[commit]
+        return self.commits_by_id[commit]
 
     def subject(self, app: App, commit: str) -> str:
-        return "a change" if commit in self.commits else ""
+        return "a change" if commit in self.commits_by_id else ""
+
+    def commits(
+        self, app: App, old: str | None, new: str, limit: int = 50
+    ) -> tuple[tuple[str, str], ...]:
+        order = list(self.commits_by_id)
+        start = order.index(old) + 1 if old in order else 0
+        span = order[start : order.index(new) + 1] if new in order else []
+        return tuple((commit, "a change") for commit in reversed(span))[:limit]
 
     def destroy(self, app: App) -> None:
         self.branches = {key: c for key, c in self.branches.items() if key[0] != app.id}

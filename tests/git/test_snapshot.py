@@ -125,6 +125,19 @@ def test_a_subject_is_one_clean_short_line(work: Work) -> None:
     assert len(subject) == 60
 
 
+def test_the_commits_between_two_are_told_newest_first(work: Work) -> None:
+    first = work.commit(text="1\n", message="one")
+    second = work.commit(text="2\n", message="two")
+    third = work.commit(text="3\n", message="\x1b[31mthree\n\nbody")
+    work.push("main")
+    repos, app = work.host.repos(), work.host.app
+    assert repos.commits(app, first, third) == ((third, "three"), (second, "two"))
+    assert repos.commits(app, third, first) == ()
+    assert [commit for commit, _ in repos.commits(app, None, third, limit=2)] == [third, second]
+    assert len(repos.commits(app, "1" * 40, third)) == 3
+    assert repos.commits(app, first, "1" * 40) == ()
+
+
 def test_keep_and_drop_write_and_remove_the_hidden_ref(work: Work, tmp_path: Path) -> None:
     commit = work.commit()
     work.push("main")
