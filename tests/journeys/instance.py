@@ -182,6 +182,9 @@ def _tag_stack(instance: Instance) -> None:
     with contextlib.closing(docker.APIClient()) as engine:
         for name in ("stack", "stack-build"):
             engine.tag(f"{SHARED_STACK}/{name}:trixie", f"{instance.id}/{name}", "trixie")
+        if instance.environ["PAAS_APT_CACHE"] == "managed":
+            with contextlib.suppress(NotFound):  # then setup makes it
+                engine.tag(f"{SHARED_STACK}/apt-cache:trixie", f"{instance.id}/apt-cache", "trixie")
 
 
 def start_nginx(instance: Instance) -> None:
