@@ -72,7 +72,7 @@ def write_authorized_keys(settings: Settings, keys: Keys) -> None:
     """
     try:
         group = pwd.getpwnam(settings.door_user).pw_gid
-        with _alone(settings.run / "authorized_keys.lock"):  # two writers could swap their files
+        with _alone(settings.locks / "authorized_keys.lock"):  # two writers could swap their files
             _replace(settings.door / "authorized_keys", _lines(settings, keys.list()), group)
     except KeyError as error:
         raise Unavailable(
@@ -166,6 +166,7 @@ def _replace(path: Path, text: str, group: int) -> None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -48,7 +48,7 @@ class Locks:
         With `waiting`, that is called once and the lock is waited for, until a newer waiter comes.
         Raises Conflict without `waiting`, and when a newer waiter took the place.
         """
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self._directory / f"app-{app_id}.lock", "a+b") as file:  # noqa: PTH123 - flock wants a descriptor
             if not _try_lock_for(file.fileno(), patience):
                 holder = _read_holder(file.fileno())
@@ -67,7 +67,7 @@ class Locks:
     @contextmanager
     def build_slot(self, slots: int, waiting: Callable[[int], None]) -> Iterator[None]:
         """Hold one of `slots` build slots of the host; `waiting(place)` when all are taken."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         told = False
         while True:
             for slot in range(slots):

@@ -9,7 +9,7 @@ from paas.errors import Conflict
 
 def hold_pid_file(path: Path) -> int:
     """Lock the pid file and write our pid; it stays locked until we die. Raises Conflict."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

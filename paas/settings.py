@@ -81,6 +81,11 @@ class Settings:
         return self.root / "run"
 
     @property
+    def locks(self) -> Path:
+        """Lock files. For root only: whoever may open one may hold it, and stop everybody else."""
+        return self.run / "locks"
+
+    @property
     def socket(self) -> Path:
         """The unix socket on which doors hand requests to the daemon."""
         return self.run / "paas.sock"

@@ -31,7 +31,7 @@ def build_platform(settings: Settings) -> Platform:
         builder=builder,
         repos=DulwichRepos(settings),
         hooks=Hooks(settings.hooks),
-        locks=Locks(settings.run / "locks"),
+        locks=Locks(settings.locks),
     )
 
 

@@ -53,7 +53,7 @@ class World:
             builder=self.builder,
             repos=self.repos,
             hooks=Hooks(self.settings.hooks),
-            locks=Locks(self.settings.run / "locks"),
+            locks=Locks(self.settings.locks),
         )
 
     def push(self, name: str = "shop", procfile: str = "web: serve") -> str:

@@ -119,7 +119,7 @@ def _tool_hooks(directory: Path) -> tuple[str, ...]:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """Let setup and the background process not make the same image twice."""
-    settings.run.mkdir(parents=True, exist_ok=True)
-    with (settings.run / "stack.lock").open("a") as file:
+    settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (settings.locks / "stack.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -35,7 +35,7 @@ def write_file(path: Path, text: str) -> bool:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive flock on `path`; waits for the holder, and ends with the process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -89,19 +89,19 @@ class NginxProxy:
         return bool(old)
 
     def _make_folders(self) -> None:
-        for folder in (self._folder / "sites", self._sites.log_folder, self._settings.run):
+        for folder in (self._folder / "sites", self._sites.log_folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._main.touch()  # never taken back: nginx does not start without a file it includes
 
     def _writing(self) -> AbstractContextManager[None]:
-        return locked(self._settings.run / "nginx-files.lock")
+        return locked(self._settings.locks / "nginx-files.lock")
 
     def _is_unread(self) -> bool:
         return self._unread.exists() or self._reading.exists()
 
     def _let_nginx_read(self) -> None:
         """Test and reload, unless another process has done so since our files were written."""
-        with locked(self._settings.run / "nginx-reload.lock"):
+        with locked(self._settings.locks / "nginx-reload.lock"):
             if not self._is_unread():
                 return
             self._reading.touch()

@@ -80,7 +80,7 @@ class Routes:
         self._wall = settings.root / "nft" / "paas.nft"
         self._loaded = settings.root / "nft" / "loaded"  # the kernel's listing after the last load
         self._folder = settings.root / "nft" / "routes"
-        self._lock = settings.run / "nft.lock"
+        self._lock = settings.locks / "nft.lock"
 
     def switch(self, app: str, routes: Sequence[Route]) -> None:
         """Replace the app's routes by these, in the file and then, atomically, in the kernel."""

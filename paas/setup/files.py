@@ -29,6 +29,7 @@ def make_directories(settings: Settings, report: Report) -> None:
         settings.repos: 0o700,
         settings.logs: 0o700,
         settings.run: 0o711,
+        settings.locks: 0o700,
         settings.door: 0o755,
         settings.nginx: 0o755,
         settings.templates: 0o755,

@@ -64,7 +64,7 @@ class Person:
             builder=self.builder,
             repos=self.repos,
             hooks=Hooks(self.settings.hooks),
-            locks=Locks(self.settings.run / "locks"),
+            locks=Locks(self.settings.locks),
         )
 
     def __call__(self, *argv: str, text_in: str = "") -> Typed:

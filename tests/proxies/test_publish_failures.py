@@ -137,7 +137,7 @@ def test_all_who_wait_for_a_reload_share_one(world: World) -> None:
         NginxProxy(world.settings, world.build_bridge).publish(world.site(names[index], index))
 
     threads = [threading.Thread(target=publish, args=(index,)) for index in range(8)]
-    with locked(world.settings.run / "nginx-reload.lock"):
+    with locked(world.settings.locks / "nginx-reload.lock"):
         for thread in threads:
             thread.start()
         while len(list((world.settings.nginx / "sites").glob("app*.conf"))) < len(names):

@@ -1,11 +1,17 @@
+import os
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from paas.errors import Unavailable
+from paas.keys import write_authorized_keys
+from paas.locks import Locks
+from paas.pidfile import hold_pid_file
+from paas.proxies.nginx import NginxProxy
 from paas.settings import Settings, load
 from paas.setup.files import make_directories, make_host_key, trust_host, write_settings
+from paas.state.store import SqliteStore
 
 
 def settings_in(folder: Path, **values: str) -> Settings:
@@ -97,3 +103,19 @@ def test_a_missing_ca_bundle_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"none\.crt") as caught:
         trust_host(settings, str)
     assert "apt-get install ca-certificates" in caught.value.hint
+
+
+def test_nobody_but_root_can_hold_a_lock(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    make_directories(settings, str)
+    with NginxProxy(settings)._writing(), Locks(settings.locks).app(1, "anna", "push"):
+        pass
+    write_authorized_keys(settings, SqliteStore(settings).keys)
+    os.close(hold_pid_file(settings.pid_file))
+    closed = settings.locks.stat().st_mode & 0o077 == 0
+    files = [file for file in settings.run.rglob("*") if file.is_file()]
+    assert len(files) >= 4
+    assert all(
+        file.is_relative_to(settings.locks) or not file.stat().st_mode & 0o077 for file in files
+    )
+    assert closed
