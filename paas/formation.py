@@ -1,11 +1,11 @@
 """Which processes there should be, and how old ones make room for new ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from paas.errors import InvalidName
+from paas.errors import InvalidName, UsageError
 from paas.manifest import Manifest
-from paas.model import App, ProcessType
+from paas.model import App, ProcessType, process_type
 from paas.platform import Platform
 from paas.routing import WEB
 
@@ -35,6 +35,26 @@ def quantities(
     return {name: said.get(name, int(name in first)) for name in names}
 
 
+def current(platform: Platform, app: App) -> dict[str, int]:
+    """Return how many processes of each type there should be now; before a push what is stored."""
+    release = platform.store.releases.current(app.id)
+    scaled = platform.store.formation.get(app.id)
+    return quantities(release.processes, release.manifest, scaled) if release else dict(scaled)
+
+
+def missing(platform: Platform, app: App, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the process types that the current release does not have."""
+    release = platform.store.releases.current(app.id)
+    known = {process.name for process in release.processes} if release else set(names)
+    return tuple(name for name in names if name not in known or name == RELEASE)
+
+
+def can_scale(platform: Platform, app: App) -> bool:
+    """Whether ps:scale holds, because the current release's app.json sets no formation."""
+    release = platform.store.releases.current(app.id)
+    return release is None or not is_locked(release.manifest)
+
+
 def is_locked(manifest: Manifest) -> bool:
     """Whether app.json sets the formation, so that ps:scale may not."""
     return bool(manifest.formation)
@@ -52,11 +72,16 @@ def strategy(platform: Platform, app: App, process_type: str) -> Strategy:
     return Strategy(said or Strategy.ROLLING)
 
 
-def parse_strategy(value: str) -> Strategy:
-    """Return the strategy that was typed. Raises InvalidName."""
-    if value not in set(Strategy):
+def set_strategy(platform: Platform, app: App, key: str, value: str) -> None:
+    """Store `strategy` or `strategy.worker`; "" clears it. Raises UsageError, InvalidName."""
+    name, dot, type_name = key.partition(".")
+    if name != "strategy" or (dot and not type_name):
+        raise UsageError(f"{key!r} is not a ps property", hint="There is: strategy, strategy.TYPE")
+    if dot:
+        process_type(type_name)
+    if value and value not in set(Strategy):
         raise InvalidName(
             f"{value!r} is not a strategy",
             hint="Give rolling (new beside old), or recreate (old stops first; single writers).",
         )
-    return Strategy(value)
+    platform.store.properties.set(app.id, TOPIC, key, value or None)

@@ -1,8 +1,9 @@
 """Nouns for tests: a platform with a real database and fakes around it, and pushes to it."""
 
 import io
+import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from paas.settings import Settings
 from paas.state.store import SqliteStore
 from tests.fakes.builder import FakeBuilder
 from tests.fakes.proxy import FakeProxy
-from tests.fakes.repos import FakeRepos
+from tests.fakes.repos import APP_JSON, FakeRepos
 from tests.fakes.scheduler import FakeScheduler, Program
 
 ANNA = Actor("anna", fingerprint="SHA256:anna")
@@ -56,10 +57,16 @@ class World:
             locks=Locks(self.settings.locks),
         )
 
-    def push(self, name: str = "shop", procfile: str = "web: serve") -> str:
+    def push(
+        self,
+        name: str = "shop",
+        procfile: str = "web: serve",
+        app_json: Mapping[str, object] | None = None,
+    ) -> str:
         """Push a tree with this Procfile; return what git answers ("ok" or "ng ...")."""
+        text = procfile + (APP_JSON + json.dumps(app_json) if app_json else "")
         answer = io.BytesIO()
-        push.receive(self.platform, name, ANNA, io.BytesIO(procfile.encode()), answer)
+        push.receive(self.platform, name, ANNA, io.BytesIO(text.encode()), answer)
         return answer.getvalue().decode().strip()
 
     @property

@@ -20,9 +20,10 @@ MAX_DEPTH = 20
 MAX_COMMAND = 4096  # bytes, as of a Procfile's line
 MOST = 29  # processes of one type: the addresses of an app's subnet
 WORDS = frozenset(["name", "description", "keywords", "website", "repository", "logo", "$schema"])
-OTHERS = frozenset(
-    ["addons", "buildpacks", "cron", "env", "environments", "image", "stack", "success_url"]
-)
+UNUSED = ("addons", "buildpacks", "cron", "environments", "image", "stack", "success_url")
+OTHERS = {name: f"{name} is not used" for name in UNUSED} | {
+    "env": "env sets no config vars here: config:set does"
+}
 READ = ("scripts", "formation", "healthchecks")
 # A string, a comment, or a bracket: what lies between them does not matter.
 PARTS = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/|[\[{]|[\]}]', re.DOTALL)
@@ -55,7 +56,7 @@ def parse(text: str) -> tuple[Manifest, tuple[str, ...]]:
     for key in whole:
         if key not in {*READ, *WORDS, *OTHERS}:
             raise _broken(f"{key!r} is not known", f"What is read: {', '.join(READ)}")
-    notes = [f"app.json: {key} is not used" for key in whole if key in OTHERS]
+    notes = [f"app.json: {OTHERS[key]}" for key in whole if key in OTHERS]
     predeploy, postdeploy, unused = _scripts(_object(whole.get("scripts", {}), "scripts"))
     checks = {}
     for name, listed in _object(whole.get("healthchecks", {}), "healthchecks").items():

@@ -1,18 +1,29 @@
 """ps:*: the processes of an app."""
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
-from paas import operate
+from paas import formation, operate
 from paas.commands.declare import Access, Context, command
-from paas.commands.reports import JSON, heading, report, show_json, show_reports, show_values, span
-from paas.model import App
+from paas.commands.reports import (
+    JSON,
+    heading,
+    listing,
+    report,
+    show_json,
+    show_reports,
+    show_values,
+    span,
+)
+from paas.errors import UsageError
+from paas.model import App, process_type
 from paas.processes import Process, describe_processes, is_running
-from paas.reporter import DETAIL, PROBLEM, clean
+from paas.reporter import DETAIL, PROBLEM, STEP, clean
 
-KEYS = ("deployed", "desired", "processes", "release", "running")
+KEYS = ("can-scale", "deployed", "desired", "processes", "release", "running", "strategy")
 
 
 @command(
@@ -30,7 +41,7 @@ def ps_report(context: Context, app: str | None, style: str, only: str | None) -
     store = context.platform.store
     apps = (store.apps.get(app),) if app else store.apps.list()
     found = {each: describe_processes(context.platform, each) for each in apps}
-    summaries = {each.name: _summarise(each, processes) for each, processes in found.items()}
+    summaries = {each.name: _summarise(context, each, found[each]) for each in found}
     if only:
         show_reports("ps", summaries, style, only)
     elif style == JSON:
@@ -44,11 +55,75 @@ def ps_report(context: Context, app: str | None, style: str, only: str | None) -
             _show(each, summaries[each.name], processes)
 
 
-@command("ps:restart", access=Access.DEPLOYER, examples=("ps:restart shop",))
+@command(
+    "ps:restart",
+    access=Access.DEPLOYER,
+    examples=("ps:restart shop", "ps:restart shop worker", "ps:restart shop web.2"),
+)
 @click.argument("app")
-def ps_restart(context: Context, app: str) -> None:
-    """Replace an app's processes by new ones, without losing a request. Builds nothing."""
-    operate.restart(context.platform, context.platform.store.apps.get(app), context.actor)
+@click.argument("process", required=False)
+def ps_restart(context: Context, app: str, process: str | None) -> None:
+    """Replace an app's processes by new ones, without losing a request. Builds nothing.
+
+    With a process type or a process, only those; config that waits for a restart then goes on
+    waiting.
+    """
+    found = context.platform.store.apps.get(app)
+    operate.restart(context.platform, found, context.actor, process=process)
+
+
+@command(
+    "ps:scale",
+    access=Access.DEPLOYER,
+    examples=(
+        "ps:scale shop",
+        "ps:scale shop web=2 worker=1",
+        "ps:scale --skip-deploy shop worker=1",
+        "ps:scale shop --format json",
+    ),
+)
+@click.argument("app")
+@click.argument("quantities", nargs=-1, metavar="[TYPE=NUMBER...]")
+@click.option("--skip-deploy", is_flag=True, help="Store it for the next deploy.")
+@listing
+def ps_scale(
+    context: Context, app: str, quantities: tuple[str, ...], skip_deploy: bool, style: str
+) -> None:
+    """Run more or fewer processes of a type; without quantities, show how many.
+
+    What runs already is left alone. If app.json has a formation, that holds.
+    """
+    platform = context.platform
+    found = platform.store.apps.get(app)
+    if not quantities:
+        _show_scale(app, formation.current(platform, found), style)
+        return
+    wanted = parse_quantities(quantities)
+    for name in formation.missing(platform, found, wanted):
+        click.echo(f"{PROBLEM}Skipping {name} as it is missing from the current Procfile", err=True)
+    done = operate.scale(platform, found, context.actor, wanted, only_store=skip_deploy)
+    if not done:
+        click.echo(f"{DETAIL}Stored; {app} takes it up when it is deployed or started next")
+
+
+@command(
+    "ps:set",
+    access=Access.DEPLOYER,
+    examples=("ps:set shop strategy.worker recreate", "ps:set shop strategy.worker"),
+)
+@click.argument("app")
+@click.argument("key", metavar="strategy[.TYPE]")
+@click.argument("value", default="")
+def ps_set(context: Context, app: str, key: str, value: str) -> None:
+    """Set how processes are replaced, of all types or of one; an empty value clears it.
+
+    rolling (default): new ones start beside the old, so no request is lost. recreate: the old stop
+    first, for what must never run twice; they come back if the new ones fail.
+    """
+    platform = context.platform
+    found = platform.store.apps.get(app)
+    formation.set_strategy(platform, found, key, value)
+    click.echo(f"{STEP}{key} of {app} is {value or 'the default'}; it holds from the next deploy")
 
 
 @command("ps:rebuild", access=Access.DEPLOYER, examples=("ps:rebuild shop",))
@@ -76,12 +151,38 @@ def ps_start(context: Context, app: str) -> None:
     click.echo(f"{DETAIL}{app} runs")
 
 
-def _summarise(app: App, processes: Sequence[Process]) -> dict[str, object]:
+def parse_quantities(words: Sequence[str]) -> dict[str, int]:
+    """Return {process type: quantity} of `web=2` words. Raises UsageError."""
+    found = {}
+    for word in words:
+        name, _, number = word.partition("=")
+        if not re.fullmatch(r"[0-9]{1,4}", number, re.ASCII):
+            raise UsageError(
+                f"{clean(word)!r} is not TYPE=NUMBER", hint="As in: ps:scale APP web=2"
+            )
+        found[process_type(name)] = int(number)
+    return found
+
+
+def _show_scale(app: str, counts: Mapping[str, int], style: str) -> None:
+    if style == JSON:
+        show_json([{"process_type": name, "quantity": count} for name, count in counts.items()])
+        return
+    heading(f"Scaling for {app}")
+    for name, count in {"proctype": "qty", "--------": "---", **counts}.items():
+        click.echo(f"{name}: {count}")
+
+
+def _summarise(context: Context, app: App, processes: Sequence[Process]) -> dict[str, object]:
     current = [process for process in processes if process.role == "current"]
     up = [is_running(process) for process in current]
     running = "true" if up and all(up) else "mixed" if any(up) else "false"
     release = f"v{app.version}" if app.version else None
-    values = (app.version is not None, str(app.desired), len(current), release, running)
+    can_scale = formation.can_scale(context.platform, app)
+    counts = formation.current(context.platform, app)
+    strategies = {name: str(formation.strategy(context.platform, app, name)) for name in counts}
+    deployed = app.version is not None
+    values = (can_scale, deployed, str(app.desired), len(current), release, running, strategies)
     return dict(zip(KEYS, values, strict=True))
 
 

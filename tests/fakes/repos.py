@@ -1,4 +1,7 @@
-"""Repositories without git: a push is the text of a Procfile, which comes with a Dockerfile."""
+"""Repositories without git: a push is the text of a Procfile, which comes with a Dockerfile.
+
+What stands behind a line `--- app.json` is the push's app.json.
+"""
 
 import hashlib
 from typing import BinaryIO
@@ -10,11 +13,16 @@ from paas.source import Source
 from tests.fakes.source import TreeSource
 
 
+APP_JSON = "\n--- app.json\n"
+
+
 class Commit(TreeSource):
     """A tree that knows its commit."""
 
     def __init__(self, text: str) -> None:
-        super().__init__({"Dockerfile": "FROM debian:trixie\n", "Procfile": text})
+        procfile, _, app_json = text.partition(APP_JSON)
+        files = {"Dockerfile": "FROM debian:trixie\n", "Procfile": procfile}
+        super().__init__(files | ({"app.json": app_json} if app_json else {}))
         self.id = hashlib.sha1(text.encode()).hexdigest()
 
     @property
