@@ -47,6 +47,7 @@ class Event:
 
     container_id: str
     change: Change
+    exit_code: int | None = None  # of one that ENDED
 
 
 class Watch(Protocol):
@@ -80,7 +81,6 @@ class Observed:
     address: str = ""
     restarts: int = 0
     memory: int = 0  # the limit in bytes; containers() does not fill this, pid, times and restarts
-    image: str = ""  # id, sha256:...
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,9 @@ def _parse(line: bytes) -> Event | None:
         told = json.loads(line)
         actor, action = told["Actor"], told["Action"]
         signal = actor["Attributes"].get("signal", "")
+        exit_code = actor["Attributes"].get("exitCode") if action == Change.ENDED else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     if action not in CHANGES or (action == Change.SIGNALLED and signal not in DEADLY):
         return None
-    return Event(str(actor["ID"]), Change(action))
+    return Event(str(actor["ID"]), Change(action), int(exit_code) if exit_code else None)

@@ -43,7 +43,6 @@ def from_inspect(answer: Mapping[str, Any]) -> Observed:
         address=_address(answer["NetworkSettings"]["Networks"]),
         restarts=answer["RestartCount"],
         memory=answer["HostConfig"]["Memory"],
-        image=answer["Image"],
     )
 
 
@@ -55,7 +54,6 @@ def from_list(entry: Mapping[str, Any]) -> Observed:
         name=entry["Names"][0].lstrip("/") if entry["Names"] else "",
         state=STATES[entry["State"]],
         exit_code=int(exited[1]) if exited else None,
-        image=entry["ImageID"],
         address=_address(entry["NetworkSettings"]["Networks"]),
     )
 

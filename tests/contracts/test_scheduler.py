@@ -216,7 +216,7 @@ def test_what_was_stopped_paused_or_renamed_by_hand_is_mended_in_its_place(world
         assert world.scheduler.mend(container, before.name)
         seen = world.scheduler.inspect(container)
         assert (seen.name, seen.state) == (before.name, ProcessState.RUNNING)
-        assert (seen.address, seen.image) == (before.address, before.image)
+        assert seen.address == before.address
 
 
 def test_a_pause_is_seen(world: World) -> None:
@@ -253,16 +253,11 @@ def test_a_parked_process_is_down_for_good_and_its_log_is_there(world: World) ->
 def test_a_watch_tells_what_happens_to_the_instance_s_containers(world: World) -> None:
     with closing(world.scheduler.watch()) as watch:
         assert watch.read() == ()
-        container = world.start(SLEEPS)
-        world.crash(container)
-        ended = told_by(watch, Event(container, Change.ENDED))
+        container = world.start(EXITS)
+        ended = told_by(watch, Event(container, Change.ENDED, 3))
         world.scheduler.stop([container], timeout=1)
         told = ended + told_by(watch, Event(container, Change.REMOVED))
-    assert [e.change for e in told if e.container_id == container] == [
-        Change.STARTED,
-        Change.ENDED,
-        Change.REMOVED,
-    ]
+    assert [e.change for e in told] == [Change.STARTED, Change.ENDED, Change.REMOVED]
 
 
 def test_a_watch_tells_what_was_done_by_hand(world: World) -> None:

@@ -295,7 +295,6 @@ class FakeScheduler:
             pid=1,
             address=spec.address,
             memory=spec.options.memory or 512 * 1024 * 1024,
-            image=spec.image,
         )
         container = Running(spec, program, seen)
         self.running[container_id] = container
@@ -324,9 +323,9 @@ class FakeScheduler:
         elif program.status is not None and container.spec.address.startswith("127."):
             container.server = serve(container.spec.address, container.spec.port, program.status)
 
-    def _tell(self, container_id: str, change: Change) -> None:
+    def _tell(self, container_id: str, change: Change, exit_code: int | None = None) -> None:
         for watch in self.watches:
-            watch.tell(Event(container_id, change))
+            watch.tell(Event(container_id, change, exit_code))
 
     def _end(self, container: Running, code: int) -> None:
         if container.seen.state is ProcessState.EXITED:
@@ -344,7 +343,7 @@ class FakeScheduler:
             container.server.shutdown()
             container.server.server_close()
             container.server = None
-        self._tell(container.seen.id, Change.ENDED)
+        self._tell(container.seen.id, Change.ENDED, code)
 
     def _remove(self, container_id: str) -> None:
         container = self.running.pop(container_id, None)

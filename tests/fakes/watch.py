@@ -27,11 +27,14 @@ class FakeWatch:
             if not told:
                 raise EngineUnavailable("The fake engine tells no events", hint="Run: paas doctor")
         words = (line.split() for line in told.decode().splitlines())
-        return tuple(Event(container_id, Change(change)) for change, container_id in words)
+        return tuple(
+            Event(container_id, Change(c), *map(int, code)) for c, container_id, *code in words
+        )
 
     def tell(self, event: Event) -> None:
         """Send an event."""
-        self._theirs.sendall(f"{event.change} {event.container_id}\n".encode())
+        code = "" if event.exit_code is None else event.exit_code
+        self._theirs.sendall(f"{event.change} {event.container_id} {code}\n".encode())
 
     def cut(self) -> None:
         """End the stream, as an engine that stops does."""
