@@ -88,7 +88,11 @@ def test_a_rebuild_goes_forward_again(paas: Instance, shop: Git) -> None:
 
 
 def test_the_same_verb_says_the_same_on_the_host_and_over_ssh(paas: Instance, shop: Git) -> None:
-    for verb in (["apps:list"], ["ps:report", "shop", "--format", "json"], ["config:keys", "shop"]):
+    for verb in (
+        ["apps:list"],
+        ["releases:list", "shop", "--format", "json"],
+        ["config:keys", "shop"],
+    ):
         assert shop.ssh.run(*verb).stdout == paas.paas(*verb).stdout
 
 
