@@ -30,6 +30,10 @@ lock:
     .venv/bin/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml -o requirements.lock
     .venv/bin/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml --group dev -o requirements-dev.lock
 
+# Make docs/commands.md anew from what the commands declare.
+docs:
+    {{python}} -m paas.commands.reference > docs/commands.new && mv docs/commands.new docs/commands.md
+
 # Measure everything side by side with its floor; writes docs/performance.md. Options: --quick, names.
 bench *args:
     {{python}} -m bench {{args}}
