@@ -21,5 +21,5 @@ def require_space(settings: Settings) -> None:
     if free < needed:
         raise DiskFull(
             f"The disk is nearly full: {free // MB} MB free, {needed // MB} MB must stay free",
-            hint="Free some space on the host (paas doctor shows what uses it), then push again.",
+            hint="The host's owner should free some space (docker system df), then push again.",
         )

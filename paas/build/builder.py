@@ -196,7 +196,8 @@ class EngineBuilder:
             return Finding("stack", "fail", "The stack images are missing", "Run: paas setup")
         days = f"The stack is {age / 86400:.0f} days old"
         if age > 2 * WEEK:
-            return Finding("stack", "warn", days, "Run: paas setup --refresh-stack")
+            log = self._settings.logs / "refresh.log"
+            return Finding("stack", "warn", days, f"It is made anew each week; why not now: {log}")
         return Finding("stack", "ok", days)
 
     def _check_apt_cache(self) -> Finding:

@@ -201,7 +201,7 @@ class _Rewrite:
         if _URL.match(source):
             raise self._refusal(
                 f"ADD of {source} is not allowed: the engine would fetch it in the host's network",
-                "Fetch it in a step of its own, such as RUN curl -fsSLO URL, or commit the file.",
+                "Fetch it in a RUN step (install curl or wget there first), or commit the file.",
             )
         return f"./{_in_context(source)}"
 
