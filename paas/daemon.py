@@ -24,13 +24,14 @@ from paas import background, child, dispatch, notify
 from paas.doors import wire
 from paas.doors.control import Control
 from paas.doors.host_key import keep_host_key
-from paas.doors.request import Request
+from paas.doors.request import Request, peer_uid
 from paas.listen import listen_tcp, listen_unix
 from paas.pidfile import hold_pid_file
 from paas.settings import Settings
 from paas.wiring import build_platform
 
 CHILDREN = 200  # requests at work at the same time
+RESERVED = 20  # more for root: whatever users do, the host's owner can type
 FIRST_DELAY, LAST_DELAY = 0.2, 30.0  # seconds before a helper is started again
 STEADY = 60.0  # seconds after which a helper that dies counts as a first failure again
 OOM_SCORE = -200
@@ -85,6 +86,7 @@ class Supervisor:
     children: set[int] = field(default_factory=set)
     stopping: bool = False
     most_children: int = CHILDREN
+    reserved: int = RESERVED
 
     def serve(self) -> None:
         """Run until SIGTERM. Raises Conflict when a daemon of this instance runs already."""
@@ -133,8 +135,9 @@ class Supervisor:
         except OSError:  # it went away while it waited
             return
         with connection:
-            if len(self.children) >= self.most_children:
-                refuse(connection, f"{self.most_children} commands are at work already; try again")
+            room = self.most_children + (0 if peer_uid(connection) else self.reserved)
+            if len(self.children) >= room:
+                refuse(connection, f"{room} commands are at work already; try again")
             else:
                 self._fork_for(connection)
 

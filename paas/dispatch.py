@@ -7,6 +7,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import click
 
@@ -21,6 +22,7 @@ from paas.show import nearest, show_error, topic_help, topics
 
 log = logging.getLogger("paas")
 
+PLACES = 50  # commands of one ssh key at the same time: a quarter of all that the daemon runs
 MOVED_FLAGS = frozenset({"--force", "--quiet"})
 
 
@@ -63,7 +65,8 @@ def _run(platform: Platform, request: Request, uid: int, control: Control) -> in
         return 0
     command = find_command(argv[0], REGISTRY)
     authorise(command, actor, remote_host_verbs=platform.settings.remote_host_verbs)
-    return call(command, argv[1:], Context(platform, request, actor, control))
+    with nullcontext() if actor.is_host else platform.locks.place(actor.name, PLACES):
+        return call(command, argv[1:], Context(platform, request, actor, control))
 
 
 def find_actor(platform: Platform, request: Request, uid: int) -> Actor:

@@ -80,6 +80,18 @@ class Locks:
                 told = True
             time.sleep(POLL)
 
+    @contextmanager
+    def place(self, key: str, places: int) -> Iterator[None]:
+        """Hold one of the places that the commands of an ssh key share. Raises Conflict."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(self._directory / f"key-{key}.lock", "ab") as file:  # noqa: PTH123 - as above
+            if not any(_try_byte(file.fileno(), place) for place in range(places)):
+                raise Conflict(
+                    f"{places} commands of {key} are at work already",
+                    hint="Wait until some have ended, then try again.",
+                )
+            yield
+
     def holder(self, app_id: int) -> Holder | None:
         """Return who holds the app's lock, None when it is free."""
         path = self._directory / f"app-{app_id}.lock"
@@ -114,6 +126,15 @@ def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        return False
+    return True
+
+
+def _try_byte(descriptor: int, place: int) -> bool:
+    """Lock one byte of a file (fcntl(2)), which may lie behind its end; it dies with us too."""
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+    except OSError:
         return False
     return True
 

@@ -280,11 +280,20 @@ def test_a_silent_door_blocks_nobody(shared: Running) -> None:
 
 
 def test_too_many_requests_are_refused_with_a_line(own: Running) -> None:
-    own.start(most_children=2)
+    own.start(most_children=2, reserved=0)
     with connect(own), connect(own):
         wait_for(lambda: own.local("test:exit", "0").returncode == 75)
         assert b"2 commands are at work already" in own.local("test:exit", "0").stderr
     wait_for(lambda: own.local("test:exit", "7").returncode == 7)
+
+
+def test_root_is_answered_while_users_take_all_the_room(own: Running) -> None:
+    own.start(most_children=1)
+    door = start_waiting(own, own.root / "note")
+    assert own.ssh("test:exit", "7").returncode == 75
+    assert own.local("test:exit", "7").returncode == 7
+    door.kill()
+    door.communicate()
 
 
 # -- nothing is left open

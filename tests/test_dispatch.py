@@ -13,6 +13,7 @@ from paas.commands.declare import REGISTRY, Access, Context, command
 from paas.doors.control import Control, Interrupted
 from paas.doors.request import Request
 from paas.errors import BuildFailed, Forbidden, NotFound, PaasError
+from paas.locks import Locks
 from paas.model import LOCAL_ADMIN, SshKey
 from paas.settings import Settings
 
@@ -48,12 +49,13 @@ class OneKey:
 @dataclass
 class Small:
     settings: Settings
+    locks: Locks
     store: OneKey = field(default_factory=OneKey)
 
 
 @pytest.fixture(name="platform")
 def make_platform(tmp_path: Path) -> Small:
-    return Small(Settings(root=tmp_path))
+    return Small(Settings(root=tmp_path), Locks(tmp_path))
 
 
 @pytest.fixture(name="registry", autouse=True)
@@ -172,7 +174,7 @@ def test_a_verb_that_declares_nothing_is_for_the_host(
 
 
 def test_the_owner_may_allow_host_verbs_to_keys(tmp_path: Path) -> None:
-    platform = Small(Settings(root=tmp_path, remote_host_verbs=True))
+    platform = Small(Settings(root=tmp_path, remote_host_verbs=True), Locks(tmp_path))
     assert remote(platform, "host:burn", "x") == 20
     assert platform.store.asked_for_apps == ["x"]
 

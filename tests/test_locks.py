@@ -99,3 +99,22 @@ def test_builds_beyond_the_slots_wait_and_are_told(locks: Locks) -> None:
         assert not entered.is_set()
     thread.join(10)
     assert entered.is_set()
+
+
+def test_the_commands_of_a_key_share_so_many_places(locks: Locks) -> None:
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(reader)
+        with locks.place("anna", 1):
+            os.write(writer, b"x")
+            signal.pause()
+    os.read(reader, 1)
+    with pytest.raises(Conflict, match="1 commands of anna"), locks.place("anna", 1):
+        pass
+    with locks.place("ben", 1), locks.place("anna", 2):
+        pass
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    with locks.place("anna", 1):
+        pass

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import hashlib
 import logging
 import os
 import selectors
@@ -11,7 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+PID, PROOF = 4, 12  # bytes; pipe(7) writes so few at once or not at all
+
 log = logging.getLogger("paas")
+
+
+def proof(pid: int, fingerprint: str) -> bytes:
+    """Return what a connection's process says once a key is proved: its pid, and whose key."""
+    return pid.to_bytes(PID, "big") + hashlib.sha256(fingerprint.encode()).digest()[: PROOF - PID]
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,7 @@ class Limits:
     """How much strangers and friends may use. Times are seconds."""
 
     connections: int = 200
+    friends: int = 50  # connections with one key, so that nobody takes all of them
     strangers: int = 30  # connections of one address that have not proved a key yet
     unauthenticated: float = 15.0
     idle: float = 300.0  # without any session open
@@ -28,13 +37,13 @@ class Limits:
 class Doorkeeper:
     """Keeps the limits. `serve_connection(client, authenticated)` runs in a process of its own.
 
-    That process writes its pid, 4 bytes, to the descriptor `authenticated` once a key is proved.
+    That process writes proof() to the descriptor `authenticated` once a key is proved.
     """
 
     limits: Limits
     serve_connection: Callable[[socket.socket, int], None]
     strangers: dict[int, str] = field(default_factory=dict)  # pid -> address, no key proved yet
-    friends: set[int] = field(default_factory=set)
+    friends: dict[int, bytes] = field(default_factory=dict)  # pid -> whose key
 
     def serve(self, listener: socket.socket, lifeline: int) -> None:
         """Accept until the lifeline ends or SIGTERM comes; connections at work go on."""
@@ -64,13 +73,21 @@ class Doorkeeper:
         with contextlib.suppress(BlockingIOError):
             self._woken.recv(4096)
         with contextlib.suppress(BlockingIOError):
-            while pid := int.from_bytes(os.read(self._told, 4), "big"):
-                if self.strangers.pop(pid, None):
-                    self.friends.add(pid)
+            while told := os.read(self._told, PROOF):
+                self._befriend(int.from_bytes(told[:PID], "big"), told[PID:])
         with contextlib.suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
                 self.strangers.pop(pid, None)
-                self.friends.discard(pid)
+                self.friends.pop(pid, None)
+
+    def _befriend(self, pid: int, key: bytes) -> None:
+        """Count a stranger who proved a key as a friend, unless that key has enough of them."""
+        if not self.strangers.pop(pid, None):
+            return
+        self.friends[pid] = key
+        if sum(1 for other in self.friends.values() if other == key) > self.limits.friends:
+            log.info("ended a connection: its key has %d already", self.limits.friends)
+            os.kill(pid, signal.SIGTERM)  # not reaped yet, so the pid is still its own
 
     def _accept(self) -> None:
         try:

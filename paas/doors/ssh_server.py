@@ -22,7 +22,7 @@ from paramiko import common
 from paramiko.common import MSG_CHANNEL_CLOSE, MSG_CHANNEL_REQUEST
 
 from paas.doors.authorized_keys import authorized, fingerprint
-from paas.doors.doorkeeper import Doorkeeper, Limits
+from paas.doors.doorkeeper import Doorkeeper, Limits, proof
 from paas.doors.host_key import NAME as HOST_KEY
 from paas.doors.ssh_session import Pty, Session
 
@@ -48,6 +48,8 @@ ENVIRON = frozenset({"NO_COLOR", "FORCE_COLOR", "LANG", "GIT_PROTOCOL"})
 SESSIONS = 10  # channels per connection, as OpenSSH's MaxSessions
 WINDOW = 4 * 1024 * 1024
 MEMORY = 768 * 1024 * 1024  # address space: a client that ignores the window ends only itself
+PACKET = 256 * 1024  # bytes of one ssh packet, as OpenSSH; RFC 4253, 6.1 wants 35000
+OOM_SCORE = 700  # apps have 500: what strangers make us hold must not cost a neighbour
 MOST = 9999  # rows or columns
 TICK = 1.0  # seconds between looks at the keys and the clock
 
@@ -62,6 +64,16 @@ class Door:
     authorized_keys: Path
     host_key: paramiko.PKey
     limits: Limits
+
+
+class Packetizer(paramiko.packet.Packetizer):
+    """paramiko's Packetizer, which believes no length: it comes before any authentication."""
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """Read `n` bytes. Raises SSHException for more than a packet may have."""
+        if n > PACKET:
+            raise paramiko.SSHException("the packet is too long")
+        return super().read_all(n, check_rekey)
 
 
 class Transport(paramiko.Transport):
@@ -232,14 +244,16 @@ class Server(paramiko.ServerInterface):
 def serve_connection(door: Door, client: socket.socket, authenticated: int) -> None:
     """Serve one connection to its end, in a process of its own.
 
-    Our pid is written to the pipe `authenticated` once a key is proved.
+    Our pid and whose key it is are written to the pipe `authenticated` once a key is proved.
     """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 180_000)
     transport = Transport(client, default_window_size=WINDOW)
+    transport.packetizer = Packetizer(client)
     transport.local_version = "SSH-2.0-paas"
     options = transport.get_security_options()
     options.ciphers, options.digests = CIPHERS, MACS
@@ -268,7 +282,7 @@ def watch(transport: Transport, server: Server, door: Door, authenticated: int) 
             return
         if identity and not told:
             with contextlib.suppress(OSError):  # the first process was replaced; we go on
-                os.write(authenticated, os.getpid().to_bytes(4, "big"))
+                os.write(authenticated, proof(os.getpid(), identity))
             told = True
         if identity and identity not in authorized(door.authorized_keys):
             log.info("the key %s was removed: its connection ends", identity)

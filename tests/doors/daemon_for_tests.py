@@ -22,6 +22,7 @@ from paas.commands.declare import Access, Context, command
 from paas.doors.control import Control
 from paas.doors.request import Request
 from paas.errors import NotFound
+from paas.locks import Locks
 from paas.model import SshKey
 from paas.platform import Platform
 from paas.settings import Settings, load
@@ -138,10 +139,11 @@ class KeyStore:
 
 @dataclass
 class SmallPlatform:
-    """Settings and keys: all that dispatch and these commands look at."""
+    """Settings, keys and locks: all that dispatch and these commands look at."""
 
     settings: Settings
     store: KeyStore
+    locks: Locks
 
 
 def tick(platform: Platform) -> None:
@@ -152,7 +154,9 @@ def tick(platform: Platform) -> None:
 def main() -> None:
     settings = load()
     names, limits = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-    platform = cast("Platform", SmallPlatform(settings, KeyStore(KnownKeys(names))))
+    platform = cast(
+        "Platform", SmallPlatform(settings, KeyStore(KnownKeys(names)), Locks(settings.locks))
+    )
     daemon.open_log(settings.logs / "paas.log")
 
     def handle(request: Request, uid: int, control: Control) -> int:

@@ -20,7 +20,7 @@ import pytest
 from paramiko.common import cMSG_USERAUTH_REQUEST
 
 from paas.doors.ssh_session import set_size
-from tests.doors.running import DOOR_USER, Running, wait_for
+from tests.doors.running import DOOR_USER, Running, children_of, wait_for
 
 # -- who is it
 
@@ -500,3 +500,29 @@ def test_the_door_ends_with_the_daemon_and_leaves_its_connections_alone(shared: 
         assert door.process.wait(15) == 0
         assert run(transport, "test:echo") == b"ann []\n"
         transport.close()
+
+
+def test_one_key_may_hold_so_many_connections(shared: Running) -> None:
+    with limited(shared, friends=1) as door:
+        first, second = (paramiko.Transport(("127.0.0.1", door.port)) for _ in range(2))
+        first.connect(username="paas", pkey=load(shared, "ann"))
+        assert run(first, "test:echo") == b"ann []\n"
+        second.connect(username="paas", pkey=load(shared, "ann"))
+        wait_for(lambda: not second.is_active())
+        assert run(first, "test:echo") == b"ann []\n"
+        first.close()
+
+
+def test_a_stranger_cannot_make_the_door_keep_a_huge_packet(shared: Running) -> None:
+    with limited(shared) as door, door.knock() as stranger:
+        assert greets(stranger)
+        stranger.sendall(b"SSH-2.0-x\r\n" + (512 * 1024 * 1024 + 4).to_bytes(4, "big"))
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            stranger.sendall(bytes(64 * 1024 * 1024))
+
+
+def test_a_connection_is_what_the_kernel_takes_before_any_app(shared: Running) -> None:
+    with limited(shared) as door, door.knock() as stranger:
+        assert greets(stranger)
+        [pid] = children_of(door.process.pid)
+        wait_for(lambda: Path(f"/proc/{pid}/oom_score_adj").read_text() == "700\n")
