@@ -12,7 +12,6 @@ from paas.model import App
 from paas.source import Source
 from tests.fakes.source import TreeSource
 
-
 APP_JSON = "\n--- app.json\n"
 
 

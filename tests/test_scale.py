@@ -1,0 +1,219 @@
+"""Scaling, strategies and partial restarts: only what changed is touched, on failure nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paas import formation, operate
+from paas.errors import Conflict, InvalidName, NotFound, StartFailed, UsageError
+from paas.model import Container, ContainerRole, DeployState
+from tests.fakes.scheduler import Program
+from tests.world import ANNA, CRASHES, World, make_world
+
+TWO = "web: serve\nworker: work"
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[World]:
+    """Have an app `shop` with web.1, and a worker that is not scaled."""
+    with make_world(tmp_path) as world:
+        world.scheduler.programs["work"] = Program(status=None)
+        assert world.push(procfile=TWO) == "ok"
+        yield world
+
+
+def running(world: World) -> dict[str, Container]:
+    rows = world.store.containers.of(world.app().id, ContainerRole.CURRENT)
+    return {row.process: row for row in rows}
+
+
+def scale(world: World, **quantities: int) -> bool:
+    return operate.scale(world.platform, world.app(), ANNA, quantities, only_store=False)
+
+
+def test_scaling_up_starts_only_what_is_missing(live: World) -> None:
+    [web] = running(live).values()
+    started = len(live.scheduler.started)
+    assert scale(live, web=2, worker=1)
+    now = running(live)
+    assert list(now) == ["web.1", "web.2", "worker.1"]
+    assert now["web.1"] == web
+    assert len(live.scheduler.started) - started == 2
+    assert live.app().version == 1
+    assert all(live.scheduler.running[row.id].kept for row in now.values())
+
+
+def test_two_webs_are_balanced(live: World) -> None:
+    scale(live, web=2)
+    addresses = {row.address for row in running(live).values()}
+    assert {route.address for route in live.proxy.routes["shop"]} == addresses
+    assert len(live.proxy.sites["shop"].upstreams) == 2
+
+
+def test_scaling_down_drains_only_what_is_removed(live: World) -> None:
+    scale(live, web=3)
+    before = running(live)
+    scale(live, web=2)
+    assert running(live) == {name: before[name] for name in ("web.1", "web.2")}
+    rows = live.store.containers.of(live.app().id, ContainerRole.DRAINING)
+    assert [row.id for row in rows] == [before["web.3"].id]
+    assert before["web.3"].id in live.scheduler.running
+
+
+def test_an_old_worker_of_nginx_still_reaches_the_app_by_a_slot_that_went(live: World) -> None:
+    scale(live, web=2)
+    [gone] = [r for r in live.proxy.routes["shop"] if r.address == running(live)["web.2"].address]
+    scale(live, web=1)
+    assert gone.service not in live.proxy.sites["shop"].upstreams
+    [left] = [r for r in live.proxy.routes["shop"] if r.service == gone.service]
+    assert left.address == running(live)["web.1"].address
+
+
+def test_a_process_that_does_not_start_leaves_scale_and_processes(live: World) -> None:
+    live.scheduler.programs["work"] = Program(exit_code=1)
+    before, formation_before = live.visible(), live.store.formation.get(live.app().id)
+    with pytest.raises(StartFailed):
+        scale(live, web=2, worker=1)
+    assert live.visible() == before
+    assert live.store.formation.get(live.app().id) == formation_before
+
+
+def test_a_route_that_cannot_be_moved_takes_the_scale_back(live: World) -> None:
+    before = live.visible()
+    live.proxy.is_down = True
+    with pytest.raises(Exception, match="nginx"):
+        scale(live, web=2)
+    live.proxy.is_down = False
+    assert live.visible() == before
+    assert live.store.formation.get(live.app().id) == {}
+
+
+def test_scale_is_only_stored_for_an_app_that_does_not_run(live: World) -> None:
+    operate.stop(live.platform, live.app(), ANNA)
+    assert not scale(live, web=2)
+    assert not live.scheduler.running
+    operate.start(live.platform, live.app(), ANNA)
+    assert list(running(live)) == ["web.1", "web.2"]
+
+
+def test_too_many_processes_are_refused_before_anything_starts(live: World) -> None:
+    before = live.visible()
+    with pytest.raises(InvalidName):
+        scale(live, web=30)
+    assert live.visible() == before
+
+
+def test_the_formation_of_app_json_holds_and_locks_the_scale(live: World) -> None:
+    said = {"formation": {"web": {"quantity": 2}, "worker": {"quantity": 1}}}
+    assert live.push(procfile=TWO, app_json=said) == "ok"
+    assert list(running(live)) == ["web.1", "web.2", "worker.1"]
+    with pytest.raises(Conflict, match=r"app\.json"):
+        scale(live, web=1)
+    live.push(procfile=TWO)
+    assert list(running(live)) == ["web.1"]
+
+
+def test_one_process_or_type_can_be_restarted_alone(live: World) -> None:
+    scale(live, web=2, worker=1)
+    before = running(live)
+    operate.restart(live.platform, live.app(), ANNA, process="web.2")
+    now = running(live)
+    assert {name for name in now if now[name] != before[name]} == {"web.2"}
+    operate.restart(live.platform, live.app(), ANNA, process="worker")
+    assert running(live)["worker.1"] != now["worker.1"]
+    with pytest.raises(NotFound, match=r"no process web\.3"):
+        operate.restart(live.platform, live.app(), ANNA, process="web.3")
+
+
+class Watched:
+    """Notes which containers ran at the moment when a new one started."""
+
+    def __init__(self, world: World) -> None:
+        self.beside: list[tuple[str, list[str]]] = []
+        begin = world.scheduler._begin
+
+        def noting(spec: object, program: Program) -> str:
+            names = [c.spec.process_type for c in world.scheduler.running.values() if c.seen.pid]
+            self.beside.append((getattr(spec, "process_type", ""), names))
+            return begin(spec, program)  # type: ignore[arg-type]  # passed through as it came
+
+        world.scheduler._begin = noting  # type: ignore[method-assign]  # to look inside
+
+
+def recreate(world: World, process_type: str) -> None:
+    formation.set_strategy(world.platform, world.app(), f"strategy.{process_type}", "recreate")
+
+
+def test_a_recreated_worker_never_runs_twice_and_web_rolls(live: World) -> None:
+    scale(live, worker=1)
+    recreate(live, "worker")
+    watched = Watched(live)
+    assert live.push(procfile="web: better\nworker: work") == "ok"
+    assert watched.beside == [("web", ["web", "worker"]), ("worker", ["web", "web"])]
+    assert list(running(live)) == ["web.1", "worker.1"]
+
+
+def test_a_recreated_process_that_fails_brings_the_old_one_back(live: World) -> None:
+    scale(live, worker=1)
+    recreate(live, "worker")
+    before = running(live)
+    answer = live.push(procfile=f"web: better\nworker: {CRASHES}")
+    assert answer.endswith("; v1 still live")
+    now = running(live)
+    assert now["web.1"] == before["web.1"]
+    assert now["worker.1"].id != before["worker.1"].id
+    assert now["worker.1"].address == before["worker.1"].address
+    commands = {c.spec.command for c in live.scheduler.running.values() if c.seen.pid}
+    assert commands == {"serve", "work"}
+    assert live.scheduler.running[now["worker.1"].id].kept
+
+
+def test_a_recreated_web_that_fails_serves_again_as_before(live: World) -> None:
+    recreate(live, "web")
+    routes = live.proxy.routes["shop"]
+    assert live.push(procfile=f"web: {CRASHES}\nworker: work").startswith("ng ")
+    assert live.proxy.routes["shop"] == routes
+    [web] = running(live).values()
+    assert live.scheduler.running[web.id].spec.command == "serve"
+
+
+def test_a_recreated_web_comes_back_when_the_route_cannot_be_moved(live: World) -> None:
+    recreate(live, "web")
+    publish = live.proxy.publish
+    live.proxy.publish = lambda site: _refuse()  # type: ignore[method-assign]  # fails after the map
+    assert live.push(procfile="web: better\nworker: work").startswith("ng nginx")
+    live.proxy.publish = publish  # type: ignore[method-assign]
+    [web] = running(live).values()
+    assert live.scheduler.running[web.id].spec.command == "serve"
+    assert [route.address for route in live.proxy.routes["shop"]] == [web.address]
+
+
+def _refuse() -> bool:
+    from paas.errors import ProxyUnavailable  # noqa: PLC0415 - for this one function
+
+    raise ProxyUnavailable("nginx refuses")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("strategy", "slow"), ("strategy.", "rolling"), ("stratgy", "rolling")]
+)
+def test_a_strategy_that_is_typed_wrongly_is_refused(live: World, key: str, value: str) -> None:
+    with pytest.raises(UsageError):
+        formation.set_strategy(live.platform, live.app(), key, value)
+
+
+def test_an_app_s_strategy_holds_for_types_without_their_own(live: World) -> None:
+    formation.set_strategy(live.platform, live.app(), "strategy", "recreate")
+    formation.set_strategy(live.platform, live.app(), "strategy.web", "rolling")
+    found = [formation.strategy(live.platform, live.app(), name) for name in ("web", "worker")]
+    assert found == ["rolling", "recreate"]
+    formation.set_strategy(live.platform, live.app(), "strategy", "")
+    assert formation.strategy(live.platform, live.app(), "worker") == "rolling"
+
+
+def test_a_scale_is_a_deploy_with_a_log(live: World) -> None:
+    scale(live, web=2)
+    deploy = live.store.deploys.list()[0]
+    assert (deploy.reason, deploy.state, deploy.version) == ("ps:scale", DeployState.DONE, None)
+    assert "Starting web.2" in (live.settings.logs / "deploys" / f"{deploy.id}.log").read_text()

@@ -1,0 +1,152 @@
+"""Predeploy, release and postdeploy, and the checks of app.json, on the whole pipeline."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paas import checks, operate
+from paas.errors import InvalidName, UsageError
+from paas.model import DeployState
+from paas.operate import Cause
+from paas.reconcile import Reconciler
+from tests.fakes.scheduler import Program
+from tests.world import ANNA, CRASHES, HANGS, World, make_world
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[World]:
+    with make_world(tmp_path) as world:
+        assert world.push() == "ok"
+        yield world
+
+
+def scripts(predeploy: str = "", postdeploy: str = "") -> dict[str, Any]:
+    return {"scripts": {"dokku": {"predeploy": predeploy, "postdeploy": postdeploy}}}
+
+
+def test_scripts_run_in_their_order_around_the_switch(live: World) -> None:
+    before = len(live.scheduler.started)
+    assert live.push(procfile="web: new\nrelease: migrate", app_json=scripts("pre", "post")) == "ok"
+    assert [spec.command for spec in live.scheduler.ran] == ["pre", "migrate", "post"]
+    assert len(live.scheduler.started) - before == 1
+    steps = ("Predeploy command: pre", "Release command: migrate", "Starting web.1", "Postdeploy")
+    said = [live.said.rindex(step) for step in steps]
+    assert said == sorted(said)
+    rows = live.store.containers.of(live.app().id)
+    assert {row.process_type for row in rows} == {"web"}
+
+
+@pytest.mark.parametrize("command", [CRASHES, HANGS])
+def test_a_predeploy_that_fails_or_hangs_changes_nothing(live: World, command: str) -> None:
+    before = live.visible()
+    answer = live.push(procfile="web: new", app_json=scripts(predeploy=command))
+    assert answer.startswith("ng ")
+    assert "predeploy" in answer
+    assert answer.endswith("; v1 still live")
+    assert live.visible() == before
+
+
+@pytest.mark.parametrize("command", [CRASHES, HANGS])
+def test_a_release_command_that_fails_or_hangs_leaves_config_and_numbers(
+    live: World, command: str
+) -> None:
+    live.push(procfile="web: new\nrelease: migrate")
+    live.scheduler.programs["migrate"] = live.scheduler.programs[command]
+    before = live.visible()
+    with pytest.raises(Exception, match="release"):
+        operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+    assert live.visible() == before
+    assert live.store.config.get(live.app().id) == {}
+    live.scheduler.programs["migrate"] = Program(exit_code=0)
+    operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+    assert live.app().version == 3
+
+
+def test_a_postdeploy_that_fails_is_told_and_the_release_stays(live: World) -> None:
+    assert live.push(procfile="web: new", app_json=scripts(postdeploy=CRASHES)) == "ok"
+    assert live.app().version == 2
+    assert "The postdeploy command exited with code 1" in live.said
+    assert live.store.deploys.list()[0].state is DeployState.DONE
+    assert len(live.store.containers.of(live.app().id)) == 2
+
+
+def test_scripts_get_image_and_config_of_the_release_and_come_back_with_it(live: World) -> None:
+    live.push(procfile="web: new", app_json=scripts("pre"))
+    operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+    spec = live.scheduler.ran[-1]
+    assert (spec.command, spec.config, spec.image) == ("pre", {"A": "1"}, live.current().image)
+    operate.rollback(live.platform, live.app(), ANNA, 1)
+    assert live.current().manifest.predeploy == ""
+
+
+def test_a_crash_in_postdeploy_leaves_nothing_behind(live: World) -> None:
+    app = live.app()
+    record = live.store.deploys.start(app.id, ANNA, "push", None, None)
+    live.store.deploys.replace(record.id, live.store.containers.of(app.id))
+    live.store.containers.reserve(app, record.id, "postdeploy", 99, 5000)
+    Reconciler(live.platform).run()
+    assert live.store.deploys.get(record.id).state is DeployState.DONE
+    assert [row.process_type for row in live.store.containers.of(app.id)] == ["web"]
+
+
+def check(**values: object) -> dict[str, Any]:
+    return {"healthchecks": {"web": [{"type": "startup", "attempts": 1, **values}]}}
+
+
+def test_a_check_path_of_app_json_decides(live: World) -> None:
+    live.scheduler.programs["teapot"] = Program(status=418)
+    assert live.push(procfile="web: teapot") == "ok"
+    before = live.visible()
+    answer = live.push(procfile="web: teapot", app_json=check(path="/up"))
+    assert "web.1 answered 418 on /up" in answer
+    assert live.visible() == before
+
+
+def test_the_content_of_a_check_must_be_there(live: World) -> None:
+    assert live.push(procfile="web: a", app_json=check(path="/up", content="ok")) == "ok"
+    answer = live.push(procfile="web: b", app_json=check(path="/up", content="fine"))
+    assert "answered 200 on /up without 'fine'" in answer
+
+
+def test_checks_set_overrides_app_json(live: World) -> None:
+    checks.set_property(live.platform, live.app(), "path", "/other")
+    [found] = checks.startup_checks(live.platform, live.app(), live.current().manifest, "web")
+    assert found.path == "/other"
+    checks.set_property(live.platform, live.app(), "content", "fine")
+    assert live.push(procfile="web: new").startswith("ng ")
+    checks.set_property(live.platform, live.app(), "content", "")
+    assert live.push(procfile="web: new") == "ok"
+
+
+def test_a_worker_must_stay_up_as_long_as_its_check_says(live: World) -> None:
+    said = {"healthchecks": {"worker": [{"uptime": 2}]}}
+    live.push(procfile="web: serve\nworker: work", app_json=said)
+    manifest = live.current().manifest
+    wanted = checks.startup_checks(live.platform, live.app(), manifest, "worker")
+    assert checks.uptime(wanted) == 2
+    assert checks.uptime(()) == 1
+
+
+def test_timeouts_of_an_app_take_the_place_of_the_host_s(live: World) -> None:
+    app = live.app()
+    assert checks.startup_timeout(live.platform, app) == live.settings.health_timeout
+    checks.set_property(live.platform, app, "startup-timeout", "180")
+    checks.set_property(live.platform, app, "wait-to-retire", "0")
+    assert checks.startup_timeout(live.platform, app) == 180
+    assert checks.drain_timeout(live.platform, app.id) == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("path", "up"), ("path", "/a b"), ("timeout", "0"), ("attempts", "1.5"), ("content", "\0")],
+)
+def test_a_property_that_is_not_of_its_form_is_refused(live: World, key: str, value: str) -> None:
+    with pytest.raises(InvalidName):
+        checks.set_property(live.platform, live.app(), key, value)
+
+
+def test_an_unknown_property_is_refused(live: World) -> None:
+    with pytest.raises(UsageError, match="pth"):
+        checks.set_property(live.platform, live.app(), "pth", "/")
