@@ -113,6 +113,8 @@ def _conclude(platform: Platform, deploy: Deploy) -> None:
     containers = platform.store.containers.of(app.id)
     platform.scheduler.keep([c.id for c in containers if c.deploy_id == deploy.id])
     if deploy.branch and deploy.commit:
+        if app.deploy_branch is None:
+            platform.store.apps.set_deploy_branch(app.id, deploy.branch)
         platform.repos.set_branch(app, deploy.branch, deploy.commit)
 
 

@@ -81,18 +81,27 @@ def rollback(
     return _activate_again(platform, app, by, lambda: target.config, target)
 
 
-def rebuild(platform: Platform, app: App, actor: Actor) -> Release:
-    """Build the current commit again and deploy it. Raises NotFound before the first push."""
-    release = platform.store.releases.current(app.id)
-    if release is None or release.commit is None:
+def rebuild(
+    platform: Platform,
+    app: App,
+    actor: Actor,
+    reason: str = "ps:rebuild",
+    *,
+    no_cache: bool = True,
+) -> Release:
+    """Build the tip of the branch that deploys, and deploy it. Raises NotFound before a push.
+
+    After a rollback this goes forward again: git itself would say "Everything up-to-date".
+    """
+    commit = platform.repos.tip(app, app.deploy_branch) if app.deploy_branch else None
+    if commit is None:
         raise NotFound(f"{app.name} has no code to build", hint=f"Push to {app.name} first.")
-    commit = release.commit
-    with _attempt(platform, app, Cause(actor, "ps:rebuild"), commit) as attempt:
+    with _attempt(platform, app, Cause(actor, reason), commit) as attempt:
         source = platform.repos.source(attempt.app, commit)
         return pipeline.deploy_source(
             attempt,
             source,
-            PushOptions(no_cache=True),
+            PushOptions(no_cache=no_cache),
             keep=lambda: platform.repos.keep(attempt.app, attempt.deploy.id, commit),
         )
 
@@ -157,8 +166,9 @@ def scale(
 
 
 def start(platform: Platform, app: App, actor: Actor) -> None:
-    """Start a stopped app; nothing to do for one that runs."""
-    if not platform.store.containers.of(app.id, ContainerRole.CURRENT):
+    """Start a stopped app, or one that was parked; nothing to do for one that runs."""
+    rows = platform.store.containers.of(app.id, ContainerRole.CURRENT)
+    if not rows or any(row.is_parked for row in rows):
         restart(platform, app, actor, "ps:start")
 
 

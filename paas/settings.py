@@ -154,10 +154,18 @@ class Settings:
         return IPv4Network(self.services).network_address + (index << SUBNET_BITS) + slot
 
     @property
+    def host(self) -> str:
+        """The name under which users reach the doors.
+
+        RFC 6761 lets names below localhost resolve, but ssh asks the C library, which may not.
+        """
+        return "localhost" if self.domain.endswith(".localhost") else self.domain
+
+    @property
     def ssh_command(self) -> str:
         """What users type to reach this instance: `ssh -p 2222 paas@paas.localhost`."""
         port = "" if self.ssh_port == 22 else f"-p {self.ssh_port} "  # noqa: PLR2004 - RFC 4253
-        return f"ssh {port}{self.door_user}@{self.domain}"
+        return f"ssh {port}{self.door_user}@{self.host}"
 
     def app_url(self, domain: str) -> str:
         """Return the http URL of a domain, with the port when it is not 80."""

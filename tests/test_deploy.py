@@ -190,6 +190,18 @@ def test_rollback_brings_image_and_config_back_without_a_build(live: World) -> N
     assert len(live.builder.builds) == builds
 
 
+def test_a_rebuild_after_a_rollback_goes_forward_again(live: World) -> None:
+    live.push(procfile="web: new")
+    second = live.current()
+    operate.rollback(live.platform, live.app(), ANNA, 1)
+    operate.rebuild(live.platform, live.app(), ANNA)
+    assert (live.current().version, live.current().commit) == (4, second.commit)
+
+
+def test_the_branch_that_was_first_deployed_is_the_one_that_deploys(live: World) -> None:
+    assert live.app().deploy_branch == "main"
+
+
 def test_there_is_nothing_to_roll_back_to_after_the_first_push(live: World) -> None:
     with pytest.raises(NotFound):
         operate.rollback(live.platform, live.app(), ANNA)

@@ -76,6 +76,9 @@ class Repos(Protocol):
     def set_branch(self, app: App, branch: str, commit: str) -> None:
         """Move a branch: recovery does this from the release row."""
 
+    def tip(self, app: App, branch: str) -> str | None:
+        """Return the commit that a branch points to, None if there is no such branch."""
+
     def source(self, app: App, commit: str) -> Source:
         """Return the tree of a stored commit. Raises NotFound."""
 

@@ -173,7 +173,7 @@ class Intake:
             for command in answer.good:
                 answer.refs[command.ref] = self._judge_values(command, quarantine, branch)
             for command in answer.good:
-                if command.branch == branch and command.new:
+                if branch is not None and command.branch == branch and command.new:
                     self._deploy(command, command.new, quarantine, options)
             rest = [c for c in answer.good if c.branch != branch or branch is None]
             self._store(rest, answer, quarantine)

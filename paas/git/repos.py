@@ -27,6 +27,7 @@ from paas.git.store import (
     asked_again,
     ensure_repository,
     exclusive,
+    read_ref,
     read_shallow,
     remove_ref,
     write_ref,
@@ -121,6 +122,9 @@ class DulwichRepos:
     def set_branch(self, app: App, branch: str, commit: str) -> None:
         with exclusive(self._path(app)):
             write_ref(self._path(app), BRANCHES + branch.encode(), commit)
+
+    def tip(self, app: App, branch: str) -> str | None:
+        return read_ref(self._path(app), BRANCHES + branch.encode())
 
     def source(self, app: App, commit: str) -> Source:
         path = self._path(app)

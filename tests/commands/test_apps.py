@@ -10,7 +10,7 @@ def test_create_says_done_and_how_to_push(paas: Person) -> None:
     typed = paas("apps:create", "shop")
     assert (typed.status, typed.err) == (0, "")
     assert typed.out.splitlines()[0] == "Creating shop... done"
-    assert "ssh://nobody@paas.localhost:2222/shop" in typed.out
+    assert "ssh://nobody@localhost:2222/shop" in typed.out
     assert paas.store.apps.find("shop")
 
 

@@ -81,6 +81,9 @@ class FakeRepos:
     def set_branch(self, app: App, branch: str, commit: str) -> None:
         self.branches[app.id, branch] = commit
 
+    def tip(self, app: App, branch: str) -> str | None:
+        return self.branches.get((app.id, branch))
+
     def source(self, app: App, commit: str) -> Source:
         if commit not in self.kept.values():
             raise NotFound(f"Commit {commit[:7]} is not stored")

@@ -120,6 +120,13 @@ def test_another_branch_is_stored_with_a_warning(work: Work) -> None:
     assert "main stored, nothing was deployed: production deploys" in shown
 
 
+def test_a_tag_alone_is_stored_and_never_deployed(work: Work) -> None:
+    work.commit()
+    run_git(work.path, "tag", "v1.0")
+    assert "nothing was deployed" in work.push("v1.0")
+    assert work.host.journal("deploy") == []
+
+
 def test_the_set_branch_deploys(work: Work) -> None:
     work.commit()
     work.host.plan["branch"] = "production"
