@@ -18,7 +18,7 @@ from paas.build.dockerfile import CA_FILE, CONTEXT, Checked, Rules, check_docker
 from paas.build.engine_build import BuildRequest, run_build
 from paas.build.explain import explain
 from paas.build.leftovers import forget_contexts, has_notes, note_context
-from paas.build.limits import limit_builds
+from paas.build.limits import check_limits, limit_builds
 from paas.build.progress import Progress
 from paas.build.registry import Logins, ensure_image
 from paas.build.rootfs import engine
@@ -60,7 +60,11 @@ class EngineBuilder:
 
     def check(self) -> tuple[Finding, ...]:
         """Return the lines of `doctor` about stack, apt cache and build limits."""
-        return (self._check_stack(), self._check_apt_cache(), limit_builds(self._settings))
+        return (self._check_stack(), self._check_apt_cache(), self._check_limits())
+
+    def _check_limits(self) -> Finding:
+        with engine(self._settings) as client:
+            return check_limits(self._settings, str(client.info()["CgroupDriver"]))
 
     def plan(self, app: App, source: Source) -> BuildPlan:  # noqa: ARG002 - the seam gives the app
         stack = Stack(self._settings.stack, self._settings.stack_build)

@@ -15,6 +15,22 @@ GROUP = "docker/buildkit"
 PIDS = 1024  # per build; node and compilers start a thread per core and more
 
 
+def check_limits(settings: Settings, driver: str) -> Finding:
+    """Return the line of `doctor` for an engine with this cgroup driver.
+
+    With the systemd driver each step gets a group of its own beside the engine's
+    (`system.slice:docker:<id>`), with no parent that could be limited.
+    """
+    if driver != "systemd":
+        return limit_builds(settings)
+    return Finding(
+        "build limits",
+        "warn",
+        "Builds have no memory and process limit: the engine's cgroup driver is systemd",
+        'To have one: "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json',
+    )
+
+
 def limit_builds(settings: Settings, root: Path = ROOT) -> Finding:
     """Set the limits; return the line of `doctor`. Never raises: a build without them is possible.
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from paas.build.limits import GROUP, limit_builds
+from paas.build.limits import GROUP, check_limits, limit_builds
 from paas.settings import MB, Settings
 
 SETTINGS = Settings(build_memory=1024 * MB, max_builds=2)
@@ -35,3 +35,9 @@ def test_a_host_without_these_files_gets_a_warning_with_a_hint(tmp_path: Path) -
     finding = limit_builds(SETTINGS, tmp_path)
     assert (finding.check, finding.level) == ("build limits", "warn")
     assert finding.hint
+
+
+def test_with_the_systemd_driver_doctor_says_that_builds_have_no_limit() -> None:
+    finding = check_limits(Settings(), "systemd")
+    assert finding.level == "warn"
+    assert "native.cgroupdriver=cgroupfs" in finding.hint
