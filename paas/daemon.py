@@ -288,3 +288,4 @@ def open_log(path: Path) -> None:
         level=logging.INFO,
         format="%(asctime)s %(process)d %(levelname)s %(message)s",
     )
+    logging.getLogger("dulwich").setLevel(logging.WARNING)  # it tells each client's capabilities
