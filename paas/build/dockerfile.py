@@ -48,6 +48,8 @@ UNCHANGED = frozenset(
 MOUNTS = frozenset({"bind", "cache", "tmpfs"})
 _STAGE = re.compile(r"[a-z][a-z0-9_.-]*", re.ASCII)
 _URL = re.compile(r"[\"']*(?:\w[\w+.-]*://|[\w.-]+@[\w.-]+:)", re.ASCII)
+# Here-documents as every BuildKit reads them: `<<EOF`, `3<<-'EOF'`.
+_HEREDOC = re.compile(r"(?<!\S)[0-9]*<<-?([\"']?)[A-Za-z][A-Za-z0-9_]*\1(?!\S)", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -88,6 +90,7 @@ class _Rewrite:
         self._values = platform_arguments(rules.system, rules.machine)
         self._names: list[str] = []  # of stages: all of them, so that --from may look ahead
         self._running: set[int] = set()  # the numbers of stages with a RUN
+        self._has_heredocs = False  # whose lines are the only ones that nobody has checked
         self._stage = -1
         self._images: dict[str, None] = {}  # an ordered set
         self._stacks: dict[str, None] = {}
@@ -96,6 +99,7 @@ class _Rewrite:
     def run(self, instructions: tuple[Instruction, ...]) -> Checked:
         self._names = [_stage_name(i) for i in instructions if i.name == "FROM"]
         self._running = _stages_with_run(instructions)
+        self._has_heredocs = any(i.has_heredoc for i in instructions)
         for instruction in instructions:
             self._where = f"Dockerfile line {instruction.line}"
             try:
@@ -126,6 +130,12 @@ class _Rewrite:
             raise self._refusal(
                 "it has control characters, or ends in the escape character",
                 "Write the instruction without them.",
+            )
+        known = _HEREDOC.sub("", head) if instruction.has_heredoc else head
+        if self._has_heredocs and "<<" in known:
+            raise self._refusal(
+                "a << stands beside here-documents, and engines differ in what they make of it",
+                "Give here-documents plain names such as <<EOF, and write << inside of them only.",
             )
         self._lines.append(line)
 
@@ -292,6 +302,6 @@ def _in_context(path: str) -> str:
 
 
 def _words(words: list[str]) -> str:
-    """Join words; in JSON when one has a space or a bracket, which the plain form cannot hold."""
-    plain = all(word and not re.search(r"\s|^\[", word) for word in words)
+    """Join words; in JSON when one would be several, a flag or a here-document in plain form."""
+    plain = all(word and not re.search(r"\s|^\[|^--|<<", word) for word in words)
     return " ".join(words) if plain else json.dumps(words)

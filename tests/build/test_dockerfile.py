@@ -235,3 +235,37 @@ def test_link_is_left_out_where_the_engine_does_not_know_it() -> None:
 )
 def test_what_cannot_be_understood_is_refused_with_a_reason(text: str, reason: str) -> None:
     assert reason in refusal(text)
+
+
+HIDDEN = "RUN <<X\nEOF\nFROM acme/app-2:abc\nX\n"  # an instruction, should <<EOF begin before it
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'COPY --from=paas/stack ["<<EOF", "/x"]',
+        'COPY ["a", "<<EOF"]',
+        'ADD ["a", "<<EOF"]',
+        'COPY "<<EOF" /x',
+        'RUN ["x"] <<EOF',
+        "RUN cat '<<EOF'",
+        "CMD cat <<EOF",
+        "HEALTHCHECK CMD cat <<EOF",
+    ],
+)
+def test_a_here_document_hides_no_instruction_from_the_policy(line: str) -> None:
+    assert "<< stands beside" in refusal(f"FROM scratch\n{line}\n{HIDDEN}")
+
+
+def test_a_here_document_of_a_name_that_engines_read_differently_is_refused() -> None:
+    assert "<< stands beside" in refusal('FROM scratch\nRUN cat <<"A B"\nhello\nA B\n')
+
+
+def test_here_documents_of_plain_names_are_kept() -> None:
+    text = "RUN cat <<A_1 3<<-'B' > /x\na\nA_1\nb\nB\n"
+    assert text in check(f"FROM scratch\n{text}", modern=True).text
+
+
+def test_a_word_is_never_written_as_a_flag_or_a_here_document() -> None:
+    text = check('FROM scratch\nCOPY --from=paas/stack ["--from=acme/app-2", "<<E", "/x"]\n').text
+    assert 'COPY --from=acme/stack:trixie ["--from=acme/app-2", "<<E", "/x"]' in text

@@ -74,6 +74,18 @@ def test_an_image_of_another_app_cannot_be_read(workshop: Workshop) -> None:
                 workshop.build(text)
 
 
+def test_a_here_document_hides_no_instruction(workshop: Workshop) -> None:
+    secret, _ = workshop.build(f"{STACK}COPY . /\n", {"secret": "s3cret"}, app=BLOG)
+    digits = secret.id.removeprefix("sha256:")[:12]
+    text = (
+        f'FROM paas/stack AS one\n{STACK}COPY --from=one ["<<EOF", "/x"]\nRUN <<"USER 0"\nEOF\n'
+        f"FROM buildtest/app-12:{digits}\nRUN cat /secret; false\nUSER 0\n"
+    )
+    with pytest.raises(BuildFailed) as caught:
+        workshop.build(text)
+    assert "s3cret" not in caught.value.details
+
+
 def test_an_image_that_only_stands_on_this_host_cannot_be_read(workshop: Workshop) -> None:
     secret, _ = workshop.build(f"{STACK}COPY . /\n", {"secret": "s3cret"}, app=BLOG)
     workshop.api.tag(secret.id, "127.0.0.1:9/owners/private", "1")
