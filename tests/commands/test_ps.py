@@ -6,6 +6,7 @@ import pytest
 
 from paas.model import App
 from tests.commands.conftest import Person
+from tests.fakes.repos import APP_JSON
 from tests.fakes.scheduler import Program
 
 
@@ -129,3 +130,75 @@ def test_an_app_without_a_release_cannot_run(paas: Person, verb: str) -> None:
 def test_an_engine_that_is_down_is_exit_75(paas: Person, shop: App) -> None:
     paas.scheduler.is_down = True
     assert paas("ps:report", "shop").status == 75
+
+
+def test_scale_shows_a_table_and_json(paas: Person, shop: App) -> None:
+    paas.push("shop", "web: serve\nworker: work")
+    table = "=====> Scaling for shop\nproctype: qty\n--------: ---\nweb: 1\nworker: 0\n"
+    assert paas("ps:scale", "shop").out == table
+    assert json.loads(paas("ps:scale", "shop", "--format", "json").out) == [
+        {"process_type": "web", "quantity": 1},
+        {"process_type": "worker", "quantity": 0},
+    ]
+
+
+def test_scale_starts_more_and_says_so(paas: Person, shop: App) -> None:
+    typed = paas("ps:scale", "shop", "web=2")
+    assert typed.status == 0, typed.err
+    assert "Starting web.2" in typed.out
+    assert "=====> shop v1 runs web=2" in typed.out
+    assert report(paas)["processes"] == 2
+
+
+def test_a_scale_that_skips_the_deploy_waits_for_the_next(paas: Person, shop: App) -> None:
+    assert "Stored" in paas("ps:scale", "--skip-deploy", "shop", "web=2").out
+    assert report(paas)["processes"] == 1
+    paas("ps:restart", "shop")
+    assert report(paas)["processes"] == 2
+
+
+def test_a_type_that_the_procfile_lacks_is_named(paas: Person, shop: App) -> None:
+    typed = paas("ps:scale", "shop", "wroker=1")
+    assert typed.status == 0
+    assert "Skipping wroker as it is missing from the current Procfile" in typed.err
+    assert report(paas)["processes"] == 1
+
+
+def test_before_the_first_push_a_scale_is_stored(paas: Person) -> None:
+    paas("apps:create", "new")
+    assert "Stored" in paas("ps:scale", "new", "web=2").out
+    paas.push("new")
+    assert len(paas.proxy.routes["new"]) == 2
+
+
+def test_a_formation_in_app_json_locks_the_scale(paas: Person, shop: App) -> None:
+    assert report(paas)["can-scale"] is True
+    paas.push("shop", "web: new" + APP_JSON + '{"formation": {"web": {"quantity": 2}}}')
+    typed = paas("ps:scale", "shop", "web=1")
+    assert typed.status == 1
+    assert "app.json sets the formation of shop" in typed.err
+    assert (report(paas)["can-scale"], report(paas)["processes"]) == (False, 2)
+
+
+@pytest.mark.parametrize("word", ["web", "web=", "web=-1", "web=two", "web=30", "Web=1", "=1"])
+def test_what_is_no_quantity_is_a_usage_error(paas: Person, shop: App, word: str) -> None:
+    assert paas("ps:scale", "shop", word).status == 2
+    assert report(paas)["processes"] == 1
+
+
+def test_a_strategy_is_set_shown_and_cleared(paas: Person, shop: App) -> None:
+    assert paas("ps:set", "shop", "strategy.web", "recreate").status == 0
+    assert report(paas)["strategy"] == {"web": "recreate"}
+    assert "Stopping web.1 first (recreate)" in paas("ps:restart", "shop").out
+    assert paas("ps:set", "shop", "strategy.web").status == 0
+    assert paas("ps:report", "shop", "--ps-strategy").out == "web:rolling\n"
+    assert paas("ps:set", "shop", "stop-timeout", "1").status == 2
+
+
+def test_one_process_is_restarted_alone(paas: Person, shop: App) -> None:
+    paas("ps:scale", "shop", "web=2")
+    before = {route.service: route.address for route in paas.proxy.routes["shop"]}
+    assert paas("ps:restart", "shop", "web.2").status == 0
+    after = {route.service: route.address for route in paas.proxy.routes["shop"]}
+    assert sum(before[service] != after[service] for service in before) == 1
+    assert paas("ps:restart", "shop", "web.7").status == 20

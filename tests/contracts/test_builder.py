@@ -14,7 +14,7 @@ from tests.fakes.builder import FakeBuilder
 from tests.fakes.reporting import make_reporter
 from tests.fakes.source import TreeSource
 
-APP = App(1, "shop", 0, 0.0)
+APP, TWIN = App(1, "shop", 0, 0.0), App(11, "twin", 1, 0.0)  # 1 begins 11: names are whole
 DOCKERFILE = """FROM paas/stack
 COPY . /app/
 EXPOSE 8000
@@ -35,10 +35,17 @@ def builder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Builder]
         yield workshop.builder
 
 
-def build(builder: Builder, dockerfile: str, text: str = "1", *, no_cache: bool = False) -> Image:
+def build(
+    builder: Builder,
+    dockerfile: str,
+    text: str = "1",
+    *,
+    app: App = APP,
+    no_cache: bool = False,
+) -> Image:
     source = TreeSource({"Dockerfile": dockerfile, "a.txt": text})
     reporter, _ = make_reporter()
-    return builder.build(APP, builder.plan(APP, source), source, reporter, no_cache=no_cache)
+    return builder.build(app, builder.plan(app, source), source, reporter, no_cache=no_cache)
 
 
 def test_a_dockerfile_becomes_an_image_with_what_it_says(builder: Builder) -> None:
@@ -85,6 +92,29 @@ def test_tidying_up_twice_is_harmless(builder: Builder) -> None:
     builder.tidy()
     builder.tidy()
     assert build(builder, DOCKERFILE).id
+
+
+def test_an_app_has_the_images_that_were_built_for_it_until_they_are_removed(
+    builder: Builder,
+) -> None:
+    assert builder.images(APP) == frozenset()
+    first, second = build(builder, DOCKERFILE, "1").id, build(builder, DOCKERFILE, "2").id
+    assert builder.images(APP) == {first, second}
+    builder.remove_images(APP, [first])
+    builder.remove_images(APP, [first, "sha256:" + "0" * 64])
+    assert builder.images(APP) == {second}
+    assert build(builder, DOCKERFILE, "1").id == first
+    assert builder.images(APP) == {first, second}
+
+
+def test_an_image_that_two_apps_have_goes_with_the_second(builder: Builder) -> None:
+    image = build(builder, DOCKERFILE, "same").id
+    assert build(builder, DOCKERFILE, "same", app=TWIN).id == image
+    builder.remove_images(APP, [image])
+    assert image not in builder.images(APP)
+    assert builder.images(TWIN) == {image}
+    builder.remove_images(TWIN, builder.images(TWIN))
+    assert builder.images(TWIN) == frozenset()
 
 
 def test_the_findings_for_doctor_have_a_level_and_a_hint_when_they_are_bad(

@@ -60,6 +60,18 @@ def is_running(word: str) -> bool:
     return False
 
 
+def test_an_image_that_a_container_uses_stays_until_the_container_is_gone(
+    workshop: Workshop,
+) -> None:
+    image, _ = workshop.build("FROM paas/stack\nRUN echo used > /used\n")
+    made = workshop.api.create_container(image.id, "true")
+    workshop.builder.remove_images(SHOP, [image.id])
+    assert image.id in workshop.builder.images(SHOP)
+    workshop.api.remove_container(made["Id"])
+    workshop.builder.remove_images(SHOP, [image.id])
+    assert workshop.api.images(name=f"{workshop.settings.instance}/app-{SHOP.id}") == []
+
+
 def test_a_code_only_build_takes_dependencies_from_the_cache(workshop: Workshop) -> None:
     files = {"requirements.txt": str(uuid4())}
     assert "Dependencies: cached" not in workshop.build(STAGES, {**files, "app.py": "1"})[1]
