@@ -1,68 +1,183 @@
-"""Makes what runs equal what the database says; boot, crashes and hand-made damage end here."""
+"""Makes what runs equal what the database says; boot, crashes and hand-made damage end here.
+
+A look at everything is cheap and done by the background process itself. What has to be done is a
+job per app, in a forked child: a slow or broken app holds up no other.
+"""
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import starmap
 
-from paas import deploy, fleet, routing
-from paas.errors import Conflict, NotFound, PaasError, Unavailable
-from paas.model import App, Container, ContainerRole, Deploy, DeployState, Desired, ProcessState
+from paas import deploy, fleet, operate, routing
+from paas.crew import Job, run_here
+from paas.errors import Conflict, ImageMissing, NotFound, PaasError, Unavailable
+from paas.hearing import Hearing
+from paas.model import (
+    SYSTEM,
+    App,
+    Container,
+    ContainerRole,
+    Deploy,
+    DeployState,
+    Desired,
+)
 from paas.platform import Platform
-from paas.schedulers.base import Observed
+from paas.repair import Told, expected_name, is_sound, repair
+from paas.schedulers.base import Event
 
-log = logging.getLogger(__name__)
-DEAD = {ProcessState.EXITED, ProcessState.MISSING, ProcessState.CREATED}
-LONGEST_PAUSE = 60.0  # seconds between two attempts to revive a process
+log = logging.getLogger("paas")
+TEND, SWEEP, RETIRE, REBUILD = "tend", "sweep", "retire", "rebuild"  # lanes
+LIMIT = 300.0  # seconds for one job
+IMAGE_IS_GONE = 3  # the status of a job whose app has to be built again
+BUILD_AGAIN = 300.0  # seconds between two attempts to build
+FAR = 120.0  # seconds: nothing is due later than this, unless the clock was set back
+BLOCKING = {"apps:destroy", "ps:stop"}  # beside these nothing may be started
 
 
 class Reconciler:
-    """Repairs one instance. It remembers only what may be forgotten: pauses and drain times."""
+    """Repairs one instance. It remembers only what may be forgotten: how long containers drain.
 
-    def __init__(self, platform: Platform, clock: Callable[[], float] = time.monotonic) -> None:
+    `submit` gets the jobs (default: done at once, in this process).
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        submit: Callable[[Job], None] = lambda job: run_here([job]),
+    ) -> None:
         self._platform = platform
         self._clock = clock
+        self._now = now
+        self._submit = submit
+        self._hearing = Hearing(clock)
         self._draining: dict[str, float] = {}  # container id -> first seen
-        self._revivals: dict[str, tuple[int, float]] = {}  # process name -> (attempts, not before)
 
-    def run(self) -> None:
-        """Do one whole pass. One broken app stops nobody."""
-        self.recover()
+    def run(self, *, is_blind: bool = True) -> None:
+        """Do one whole pass. One broken app stops nobody. Raises Unavailable.
+
+        `is_blind` says that no events were read before: then nothing is taken for a crash.
+        """
+        told = Told(is_blind=True) if is_blind else self._hearing.told()
+        for app in self.survey():
+            self.tend_soon(app, told)
+        self._submit(Job("sweep", SWEEP, LIMIT, self.sweep))
+
+    def hear(self, events: Sequence[Event]) -> None:
+        """Tend the apps to whose current processes something has happened."""
+        ids = self._hearing.hear(events)
+        rows = self._platform.store.containers.list() if ids else ()
+        for app_id in {row.app_id for row in rows if row.id in ids and _is_current(row)}:
+            with _tolerating(f"app {app_id}"):
+                self.tend_soon(self._platform.store.apps.by_id(app_id), self._hearing.told())
+
+    def survey(self) -> tuple[App, ...]:
+        """Return the apps that need a hand: a deploy that may have died, a process that is off."""
+        store = self._platform.store
         observed = {c.id: c for c in self._platform.scheduler.containers()}
-        for app in self._platform.store.apps.list():
-            with _tolerating(app.name), _free(self._platform, app):
-                self.repair(app, observed)
-        self.remove_orphans(tuple(observed.values()))
+        unfinished = {record.app_id for record in store.deploys.unfinished()}
+        current: dict[int, list[Container]] = defaultdict(list)
+        for row in store.containers.list():
+            if _is_current(row):
+                current[row.app_id].append(row)
+        return tuple(
+            app
+            for app in store.apps.list()
+            if app.id in unfinished
+            or (
+                app.desired is Desired.RUNNING
+                and not all(
+                    is_sound(self._platform, app, row, observed.get(row.id))
+                    for row in current[app.id]
+                )
+            )
+        )
+
+    def tend_soon(self, app: App, told: Told) -> None:
+        """Submit the app's repair, and the build that it may turn out to need."""
+
+        def then(status: int) -> None:
+            if status == IMAGE_IS_GONE:
+                limit = self._platform.settings.build_timeout + LIMIT
+                job = Job(f"rebuild {app.name}", REBUILD, limit, lambda: self.rebuild(app.id))
+                self._submit(job)
+
+        run = lambda: self.tend(app.id, told)  # noqa: E731 - a closure that fits into the line
+        self._submit(Job(f"tend {app.name}", TEND, LIMIT, run, then, repeats=True))
+
+    def tend(self, app_id: int, told: Told) -> int:
+        """Recover the app's deploys, then repair its processes; return 0 or IMAGE_IS_GONE."""
+        with _tolerating(f"app {app_id}"):
+            app = self._platform.store.apps.by_id(app_id)
+            for record in self._platform.store.deploys.unfinished():
+                if record.app_id == app_id:
+                    with _tolerating(f"deploy {record.id}"), _free(self._platform, app):
+                        self._recover(app, self._platform.store.deploys.get(record.id))
+        with _tolerating(f"app {app_id}"), _beside(self._platform, app_id) as beside:
+            app = self._platform.store.apps.by_id(app_id)
+            try:
+                repair(self._platform, app, self._now(), told, beside=beside)
+            except ImageMissing:
+                return self._tell_image_is_gone(app)
+        return 0
+
+    def tend_due(self) -> None:
+        """Tend the apps whose processes are to be looked after by now."""
+        now = self._now()
+        due = {
+            row.app_id
+            for row in self._platform.store.containers.list()
+            if _is_current(row)
+            and row.trouble
+            and not row.is_parked
+            and not now < row.due < now + FAR + BUILD_AGAIN
+        }
+        for app_id in due:
+            with _tolerating(f"app {app_id}"):
+                app = self._platform.store.apps.by_id(app_id)
+                if app.desired is Desired.RUNNING:
+                    self.tend_soon(app, self._hearing.told())
+
+    def rebuild(self, app_id: int) -> None:
+        """Build and deploy again what an app runs, since its image is gone."""
+        with _tolerating(f"app {app_id}"):
+            app = self._platform.store.apps.by_id(app_id)
+            try:
+                operate.rebuild(self._platform, app, SYSTEM, "image was gone", no_cache=False)
+            except (Unavailable, Conflict):
+                raise
+            except PaasError as error:
+                why = f"its image is gone, and building it again failed: {error.message}"
+                self._say_of_all(app, why, self._now() + BUILD_AGAIN)
+
+    def sweep(self) -> None:
+        """Remove what nobody wants, and make vhosts and routes equal to the database."""
+        with _tolerating("containers"):
+            self.remove_orphans()
         self.restore_routes()
-        self._platform.repos.sweep()
 
-    def recover(self) -> None:
-        """End the deploys whose process has died: undo before the commit point, else finish."""
-        for record in self._platform.store.deploys.unfinished():
-            with _tolerating(f"deploy {record.id}"):
-                app = self._platform.store.apps.by_id(record.app_id)
-                with _free(self._platform, app):
-                    self._recover_one(app, self._platform.store.deploys.get(record.id))
-
-    def repair(self, app: App, observed: dict[str, Observed]) -> None:
-        """Start again the current processes of an app that are gone."""
-        release = self._platform.store.releases.current(app.id)
-        if app.desired is Desired.STOPPED or release is None:
-            return
-        for row in self._platform.store.containers.of(app.id, ContainerRole.CURRENT):
-            state = observed[row.id].state if row.id in observed else ProcessState.MISSING
-            if state in DEAD and self._may_revive(row):
-                log.warning("%s: %s is %s; starting it again", app.name, row.process, state)
-                fleet.revive(self._platform, app, row, release)
-
-    def remove_orphans(self, observed: tuple[Observed, ...]) -> None:
+    def remove_orphans(self) -> None:
         """Remove containers that no row and no deploy at work knows."""
-        known = {row.id for row in self._platform.store.containers.list()}
-        live = {record.id for record in self._platform.store.deploys.unfinished()}
-        orphans = [c.id for c in observed if c.id not in known and _deploy_of(c.name) not in live]
+        platform = self._platform
+        observed = platform.scheduler.containers()  # first: what comes later is not looked at
+        rows = platform.store.containers.list()
+        apps = {app.id: app for app in platform.store.apps.list()}
+        ids = {row.id for row in rows}
+        # A container that is being made for a row has its name, and an id that is not stored yet.
+        names = {expected_name(platform, apps[r.app_id], r) for r in rows if r.app_id in apps}
+        live = {record.id for record in platform.store.deploys.unfinished()}
+        orphans = [
+            c.id
+            for c in observed
+            if c.id not in ids and c.name not in names and _deploy_of(c.name) not in live
+        ]
         if orphans:
             log.warning("removing %d containers that nobody wants", len(orphans))
-            self._platform.scheduler.stop(orphans, timeout=1)
+            platform.scheduler.stop(orphans, timeout=1)
 
     def restore_routes(self) -> None:
         """Make vhosts and routes equal to what the database says."""
@@ -91,11 +206,19 @@ class Reconciler:
             if row.role is ContainerRole.DRAINING and row.app_id not in switching
         ]
         self._draining = {r.id: self._draining.get(r.id, self._clock()) for r in rows}
-        done = [row for row in rows if self._is_drained(row)]
-        if done:
-            fleet.remove(self._platform, done, timeout=self._platform.settings.stop_timeout)
+        done = defaultdict(list)
+        for row in rows:
+            if self._is_drained(row):
+                done[row.app_id].append(row)
+        for job in starmap(self._removal, done.items()):
+            self._submit(job)
 
-    def _recover_one(self, app: App, record: Deploy) -> None:
+    def _removal(self, app_id: int, rows: Sequence[Container]) -> Job:
+        timeout = self._platform.settings.stop_timeout
+        run = lambda: fleet.remove(self._platform, rows, timeout)  # noqa: E731 - as above
+        return Job(f"retire {app_id}", RETIRE, timeout + LIMIT, run)
+
+    def _recover(self, app: App, record: Deploy) -> None:
         if record.state is DeployState.SWITCHED:
             log.warning("%s: finishing deploy %d, whose process died", app.name, record.id)
             deploy.finish(self._platform, record)
@@ -104,15 +227,23 @@ class Reconciler:
             cause = f"interrupted while {record.state}"
             deploy.undo(self._platform, app, record, cause, cancelled=False)
 
-    def _may_revive(self, row: Container) -> bool:
-        """Whether enough time has passed since the last attempt: 1, 2, 4 ... 60 seconds."""
-        name = f"{row.app_id}.{row.process}"
-        attempts, not_before = self._revivals.get(name, (0, 0.0))
-        if self._clock() < not_before:
-            return False
-        pause = min(2.0**attempts, LONGEST_PAUSE)
-        self._revivals[name] = (attempts + 1, self._clock() + pause)
-        return True
+    def _tell_image_is_gone(self, app: App) -> int:
+        release = self._platform.store.releases.current(app.id)
+        if release is None or release.commit is None:
+            why = f"its image is gone, and no source is kept: push to {app.name} again"
+            self._say_of_all(app, why, self._now() + FAR)
+            return 0
+        why = f"its image is gone; it is built again from {release.commit[:7]}"
+        self._say_of_all(app, why, self._now() + FAR)
+        return IMAGE_IS_GONE
+
+    def _say_of_all(self, app: App, why: str, due: float) -> None:
+        """Say it of every process that does not run."""
+        for row in self._platform.store.containers.of(app.id, ContainerRole.CURRENT):
+            seen = self._platform.scheduler.inspect(row.id) if row.id else None
+            if not is_sound(self._platform, app, row, seen):
+                log.warning("%s: %s: %s", app.name, row.process, why)
+                self._platform.store.recovery.trouble(row, why, due)
 
     def _is_drained(self, row: Container) -> bool:
         waited = self._clock() - self._draining[row.id]
@@ -130,6 +261,24 @@ def _free(platform: Platform, app: App) -> Iterator[None]:
 
 
 @contextmanager
+def _beside(platform: Platform, app_id: int) -> Iterator[bool]:
+    """Hold the app's lock, or work beside a deploy (True): a long build must not keep it down.
+
+    Raises Conflict beside a command that stops the app.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(platform.locks.app(app_id, "paas", "reconcile", patience=0))
+            beside = False
+        except Conflict:
+            holder = platform.locks.holder(app_id)
+            if holder and holder.reason in BLOCKING:
+                raise
+            beside = True
+        yield beside
+
+
+@contextmanager
 def _tolerating(what: str) -> Iterator[None]:
     """Go on with the next app after an error of this one; an engine that is gone ends the pass."""
     try:
@@ -142,6 +291,10 @@ def _tolerating(what: str) -> Iterator[None]:
         log.warning("%s: %s", what, error.message)
     except Exception:
         log.exception("%s cannot be repaired", what)
+
+
+def _is_current(row: Container) -> bool:
+    return row.role is ContainerRole.CURRENT
 
 
 def _deploy_of(container_name: str) -> int | None:

@@ -31,6 +31,9 @@ CORE = (
     "formation",
     "scripts",
     "retention",
+    "crew",
+    "hearing",
+    "repair",
 )
 
 

@@ -38,7 +38,7 @@ def live(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def reconciler(live: World, clock: Clock) -> Reconciler:
-    return Reconciler(live.platform, clock)
+    return Reconciler(live.platform, clock, clock)
 
 
 def interrupted(live: World, state: DeployState) -> Deploy:
