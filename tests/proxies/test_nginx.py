@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -193,3 +194,24 @@ def test_the_access_log_has_a_json_line_per_request(world: World) -> None:
         time.sleep(0.05)
     line = json.loads(log.read_text().splitlines()[-1])
     assert (line["status"], line["path"], line["agent"]) == (200, "/a%22b", 'x"\\y')
+
+
+def files_of_nginx(world: World) -> list[str]:
+    """The temporary files that nginx's workers have open; they have no name any more."""
+    master = world.settings.nginx_pid.read_text().strip()
+    workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    links = [link for pid in workers for link in Path(f"/proc/{pid}/fd").iterdir()]
+    return [str(link.readlink()) for link in links if "/temp/" in str(link.readlink())]
+
+
+def test_an_app_cannot_fill_the_hosts_disk_with_what_a_client_does_not_read(world: World) -> None:
+    publish(world)
+    with socket.create_connection(("127.0.0.1", world.settings.http_port), timeout=15) as client:
+        client.sendall(f"GET /huge HTTP/1.0\r\nHost: {SHOP}\r\n\r\n".encode())
+        assert client.recv(4) == b"HTTP"
+        time.sleep(0.5)  # for nginx to take as much as it wants
+        assert files_of_nginx(world) == []
+        size = 0
+        while data := client.recv(1024 * 1024):
+            size += len(data)
+    assert size > 32 * 1024 * 1024

@@ -39,6 +39,9 @@ async def answer(name: str, reader: asyncio.StreamReader, writer: asyncio.Stream
     if path == "/stream":
         await stream(reader, writer)
         return False
+    if path == "/huge":
+        await send_much(writer)
+        return False
     if path.startswith("/hold"):
         await asyncio.sleep(float(path.partition("=")[2]))
     shown = {
@@ -67,6 +70,14 @@ async def stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
     await writer.drain()
     await asyncio.wait_for(reader.read(1), 5)
+
+
+async def send_much(writer: asyncio.StreamWriter) -> None:
+    """Send 32 MB, and ask nginx to keep for the client what it does not read."""
+    writer.write(b"HTTP/1.1 200 OK\r\nX-Accel-Buffering: yes\r\nConnection: close\r\n\r\n")
+    for _ in range(32):
+        writer.write(bytes(1024 * 1024))
+        await writer.drain()
 
 
 async def main(name: str, port: int) -> None:
