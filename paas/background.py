@@ -1,22 +1,33 @@
 """The background process: retire old containers, reconcile, and whatever else is due.
 
-One process of one instance, kept alive by the supervisor; it works one task at a time.
+One process of one instance, kept alive by the supervisor. It looks and decides; what takes time is
+done by forked children (paas.crew), so that nothing waits for anything else.
 """
 
 import contextlib
 import logging
+import os
 import select
 import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from paas.errors import PaasError
+from paas.crew import Crew, Job
+from paas.errors import EngineUnavailable, PaasError
+from paas.keys import write_authorized_keys
 from paas.platform import Platform
-from paas.reconcile import Reconciler
+from paas.reconcile import REBUILD, RETIRE, SWEEP, TEND, Reconciler
+from paas.retention import PRUNE, Pruner
+from paas.schedulers.base import Watch  # noqa: TC001 - no cycle to avoid
+from paas.settings import Settings
 from paas.upkeep import start_refresh
 
-RETIRE, RECONCILE, TIDY, REFRESH = 1.0, 60.0, 60.0, 12 * 3600.0  # seconds between two looks
+OFTEN, MINUTE, HOUR = 1.0, 60.0, 3600.0  # seconds between two looks
+UPKEEP, REPOS = "upkeep", "repos"  # lanes besides the reconciler's
+AT_ONCE = 4  # apps that are repaired at the same time
+LIMIT = 20 * MINUTE  # of a child that does upkeep
 
 log = logging.getLogger("paas")
 
@@ -30,23 +41,102 @@ class Task:
     run: Callable[[Platform], None]
 
 
+class Source(Protocol):
+    """Something that may have news at any time."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for; below 0 while there is none."""
+
+    def ready(self) -> None:
+        """Take the news. Raises PaasError."""
+
+
 class Stopped(BaseException):
     """SIGTERM came: leave whatever is being done; every task is idempotent."""
 
 
+class Ears:
+    """The engine's events; opened again when they end, with a pass over everything."""
+
+    def __init__(self, platform: Platform, reconciler: Reconciler) -> None:
+        self._platform = platform
+        self._reconciler = reconciler
+        self._watch: Watch | None = None
+        self._was_told = False
+
+    def fileno(self) -> int:
+        return self._watch.fileno() if self._watch else -1
+
+    def ready(self) -> None:
+        if self._watch:
+            try:
+                self._reconciler.hear(self._watch.read())
+            except EngineUnavailable:
+                self._watch.close()
+                self._watch = None
+                raise
+
+    def open(self) -> None:
+        """Listen again if the engine answers; silence is logged once."""
+        if self._watch:
+            return
+        try:
+            self._watch = self._platform.scheduler.watch()
+        except EngineUnavailable:
+            if not self._was_told:
+                self._was_told = True
+                raise
+        else:
+            self._was_told = False
+            self._reconciler.run()
+
+    def reconcile(self) -> None:
+        """Do a pass, unless the engine is away: then open() does it when it is back."""
+        if self._watch:
+            self._reconciler.run(is_blind=False)
+
+
+class Bell:
+    """Rings when a child has ended. Only one at a time, in the main thread."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._heard, self._rung = os.pipe()
+        for end in (self._heard, self._rung):
+            os.set_blocking(end, False)
+        self._before = signal.set_wakeup_fd(self._rung, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def fileno(self) -> int:
+        return self._heard
+
+    def ready(self) -> None:
+        os.read(self._heard, 4096)
+        self._crew.look()
+
+    def close(self) -> None:
+        """Put the signal back as it was."""
+        signal.set_wakeup_fd(self._before)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(self._heard)
+        os.close(self._rung)
+
+
 def main(platform: Platform, lifeline: int) -> None:
     """Keep one instance whole until the supervisor is gone, or until SIGTERM."""
-    reconciler = Reconciler(platform)
-    tasks = (
-        Task("retire", RETIRE, lambda _: reconciler.retire()),
-        Task("reconcile", RECONCILE, lambda _: reconciler.run()),
-        Task("tidy", TIDY, lambda _: platform.builder.tidy()),
-        Task("refresh", REFRESH, lambda p: start_refresh(p.settings)),
-    )
-    run_tasks(platform, tasks, lifeline)
+    crew = Crew(_lanes(platform.settings))
+    reconciler = Reconciler(platform, submit=crew.submit)
+    ears = Ears(platform, reconciler)
+    with contextlib.closing(Bell(crew)) as bell:
+        run_tasks(platform, _tasks(reconciler, ears, crew), lifeline, (ears, bell))
+        crew.stop()
+    with contextlib.suppress(PaasError):
+        reconciler.hand_back()
 
 
-def run_tasks(platform: Platform, tasks: Sequence[Task], lifeline: int) -> None:
+def run_tasks(
+    platform: Platform, tasks: Sequence[Task], lifeline: int, sources: Sequence[Source] = ()
+) -> None:
     """Run the tasks for ever; return when `lifeline` ends (the supervisor is gone) or at SIGTERM.
 
     Every task runs once at the start. One that fails is logged and comes again at its interval.
@@ -57,20 +147,56 @@ def run_tasks(platform: Platform, tasks: Sequence[Task], lifeline: int) -> None:
         while True:
             for task in tasks:
                 if due[task.name] <= time.monotonic():
-                    _run(task, platform)
+                    _try(task.name, lambda task=task: task.run(platform))  # type: ignore[misc] # mypy and defaults
                     due[task.name] = time.monotonic() + task.interval
             pause = max(0.0, min(due.values()) - time.monotonic())
-            if select.select([lifeline], [], [], pause)[0]:
+            news = {source.fileno(): source for source in sources if source.fileno() >= 0}
+            readable = select.select([lifeline, *news], [], [], pause)[0]
+            if lifeline in readable:
                 return
+            for descriptor in readable:
+                _try("events", news[descriptor].ready)
 
 
-def _run(task: Task, platform: Platform) -> None:
+def _lanes(settings: Settings) -> dict[str, int]:
+    return {
+        TEND: AT_ONCE,
+        RETIRE: AT_ONCE,
+        REBUILD: settings.max_builds,
+        SWEEP: 1,
+        PRUNE: 1,
+        UPKEEP: 1,
+        REPOS: 1,
+    }
+
+
+def _tasks(reconciler: Reconciler, ears: Ears, crew: Crew) -> tuple[Task, ...]:
+    pruner = Pruner()
+
+    def forked(name: str, lane: str, run: Callable[[Platform], None]) -> Callable[[Platform], None]:
+        return lambda platform: crew.submit(Job(name, lane, LIMIT, lambda: run(platform)))
+
+    return (
+        Task("listen", OFTEN, lambda _: ears.open()),
+        Task("children", OFTEN, lambda _: crew.look()),
+        Task("retire", OFTEN, lambda _: reconciler.retire()),
+        Task("tend", OFTEN, lambda _: reconciler.tend_due()),
+        Task("keys", HOUR, lambda p: write_authorized_keys(p.settings, p.store.keys)),
+        Task("reconcile", MINUTE, lambda _: ears.reconcile()),
+        Task("prune", MINUTE, lambda p: pruner.run(p, crew.submit)),
+        Task("tidy", MINUTE, forked("tidy", UPKEEP, lambda p: p.builder.tidy())),
+        Task("repositories", MINUTE, forked("repositories", REPOS, lambda p: p.repos.sweep())),
+        Task("refresh", 12 * HOUR, lambda p: start_refresh(p.settings)),
+    )
+
+
+def _try(name: str, run: Callable[[], None]) -> None:
     try:
-        task.run(platform)
+        run()
     except PaasError as error:
-        log.warning("%s: %s (%s)", task.name, error.message, error.hint)
+        log.warning("%s: %s (%s)", name, error.message, error.hint)
     except Exception:
-        log.exception("background task %s failed", task.name)
+        log.exception("background task %s failed", name)
 
 
 def _stop(*_: object) -> None:

@@ -142,6 +142,12 @@ class Reconciler:
                 if app.desired is Desired.RUNNING:
                     self.tend_soon(app, self._hearing.told())
 
+    def hand_back(self) -> None:
+        """Let the engine keep what paas restarts itself, for the time that paas is not there."""
+        rows = self._platform.store.containers.list()
+        flapping = [r.id for r in rows if _is_current(r) and r.trouble and not r.is_parked]
+        self._platform.scheduler.keep([container_id for container_id in flapping if container_id])
+
     def rebuild(self, app_id: int) -> None:
         """Build and deploy again what an app runs, since its image is gone."""
         with _tolerating(f"app {app_id}"):

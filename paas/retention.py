@@ -4,7 +4,9 @@ Images that no release has (of deploys that failed) go in the same way.
 """
 
 import logging
+from collections.abc import Callable
 
+from paas.crew import Job, run_here
 from paas.errors import Conflict, InvalidName, NotFound, PaasError, Unavailable
 from paas.model import App, ContainerRole, Release
 from paas.platform import Platform
@@ -12,6 +14,7 @@ from paas.platform import Platform
 TOPIC = "releases"
 RETENTION = 10
 MOST = 1000
+PRUNE, LIMIT = "prune", 300.0  # lane, and seconds for one app
 log = logging.getLogger(__name__)
 
 
@@ -74,13 +77,27 @@ class Pruner:
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}  # app id -> its newest deploy when it was pruned
 
-    def run(self, platform: Platform) -> None:
-        """Prune the apps that have changed, once their old processes are gone."""
+    def run(
+        self,
+        platform: Platform,
+        submit: Callable[[Job], None] = lambda job: run_here([job]),
+    ) -> None:
+        """Prune the apps that have changed, once their old processes are gone.
+
+        `submit` gets a job per app (default: done at once, in this process).
+        """
         busy = {row.app_id for row in platform.store.containers.list() if _holds_image(row.role)}
         for app_id, newest in platform.store.deploys.newest_finished().items():
             if self._seen.get(app_id) != newest and app_id not in busy:
-                self._prune(platform, app_id)
+                submit(self._job(platform, app_id, newest))
+
+    def _job(self, platform: Platform, app_id: int, newest: int) -> Job:
+        def remember(status: int) -> None:
+            if status == 0:
                 self._seen[app_id] = newest
+
+        run = lambda: self._prune(platform, app_id)  # noqa: E731 - a closure that fits into the line
+        return Job(f"prune {app_id}", PRUNE, LIMIT, run, remember)
 
     def _prune(self, platform: Platform, app_id: int) -> None:
         try:

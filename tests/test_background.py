@@ -3,17 +3,20 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from paas.background import Task, run_tasks
+from paas.background import Ears, Task, run_tasks
 from paas.errors import EngineUnavailable
+from paas.model import ProcessState
 from paas.platform import Platform
+from paas.reconcile import Reconciler
 from paas.settings import Settings
+from tests.world import World, make_world
 
 LONG = 3600.0
 
@@ -93,3 +96,61 @@ def test_sigterm_ends_the_loop_in_the_middle_of_a_task(loop: Loop) -> None:
         threading.Event().wait()
 
     assert loop.run(loop.task("a", wait_for_ever), loop.task("b")) == ["a"]
+
+
+class Door:
+    """A source of news: a pipe."""
+
+    def __init__(self, ran: list[str]) -> None:
+        self.ran = ran
+        self.ours, self.theirs = os.pipe()
+
+    def fileno(self) -> int:
+        return self.ours
+
+    def ready(self) -> None:
+        os.read(self.ours, 1)
+        self.ran.append("news")
+
+
+def test_news_are_taken_between_tasks_without_waiting_for_them(loop: Loop) -> None:
+    door = Door(loop.ran)
+    closed = Door(loop.ran)
+    closed.ours = -1
+    os.write(door.theirs, b"x")
+
+    def end(_: Platform) -> None:
+        if "news" in loop.ran:
+            loop.end()
+
+    tasks = (Task("end", 0.01, end),)
+    run_tasks(cast("Platform", loop.platform), tasks, loop.ends[0], (closed, door))
+    assert loop.ran == ["news"]
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[World]:
+    with make_world(tmp_path) as world:
+        world.push()
+        yield world
+
+
+def test_ears_hear_damage_and_open_again_with_a_whole_pass(live: World) -> None:
+    ears = Ears(live.platform, Reconciler(live.platform))
+    [row] = live.store.containers.of(live.app().id)
+    ears.open()
+    live.scheduler.stop_by_hand(row.id)
+    ears.ready()
+    assert live.scheduler.inspect(row.id).state is ProcessState.RUNNING
+    ears.ready()  # of its own repair
+    live.scheduler.cut_watches()
+    live.scheduler.is_down = True
+    for act in (ears.ready, ears.open):
+        with pytest.raises(EngineUnavailable):
+            act()
+    ears.open()  # is told once
+    assert ears.fileno() == -1
+    live.scheduler.stop_by_hand(row.id)
+    live.scheduler.is_down = False
+    ears.open()
+    assert live.scheduler.inspect(row.id).state is ProcessState.RUNNING

@@ -120,7 +120,10 @@ class FakeScheduler:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Stop all servers."""
+        """Stop all servers and streams."""
+        for watch in self.watches:
+            watch.close()
+        self.watches.clear()
         for container_id in list(self.running):
             self._remove(container_id)
 
