@@ -1,6 +1,5 @@
 """Which Node: a range for npm to resolve when the image is built."""
 
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

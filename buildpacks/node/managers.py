@@ -1,6 +1,5 @@
 """Which package manager, and which files its layer depends on."""
 
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,6 +1,5 @@
 """Sites that a build step makes: which tool, and the folder it writes."""
 
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,5 @@
 """The command that starts a Node server, when no Procfile says it."""
 
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

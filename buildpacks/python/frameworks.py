@@ -1,6 +1,5 @@
 """Which framework, and the command that serves it: found by reading, nothing is imported."""
 
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

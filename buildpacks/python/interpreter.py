@@ -1,6 +1,5 @@
 """Which Python: the one that the source asks for, else the stack's."""
 
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

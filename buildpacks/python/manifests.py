@@ -1,6 +1,5 @@
 """Which package manager, which files its layer depends on, and what they bring."""
 
-
 import posixpath
 import re
 import tomllib
