@@ -12,6 +12,7 @@ from paas.options import NEEDED
 
 PATH = r"['\"]?(?P<path>/[^'\"\s:,)]*)"
 APP_FOLDER = "/app"  # where buildpacks put an app
+LONGEST = 1000  # characters of a line: the patterns take the square of that, and apps write it
 TMP = "/tmp"  # noqa: S108 - the container's own tmpfs
 NAME = r"[A-Z][A-Z0-9_]{1,127}"
 
@@ -33,7 +34,7 @@ Explain = Callable[[re.Match[str], str], Wall]
 
 def recognise(lines: Sequence[str], app: str) -> Wall | None:
     """Return the wall that the last telling line names, None if no line tells."""
-    for line in reversed(lines):
+    for line in (each[:LONGEST] for each in reversed(lines)):
         for pattern, explain in RULES:
             if found := pattern.search(line):
                 return explain(found, app)

@@ -1,6 +1,6 @@
 import pytest
 
-from paas.walls import recognise
+from paas.walls import LONGEST, recognise
 
 SEEN = [
     ("KeyError: 'SECRET_KEY'", "config", "config:set shop SECRET_KEY=..."),
@@ -56,3 +56,10 @@ def test_the_last_wall_counts() -> None:
 )
 def test_ordinary_lines_are_no_wall(line: str) -> None:
     assert recognise([line], "shop") is None
+
+
+def test_a_long_line_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "x" * LONGEST + " KeyError: 'SECRET_KEY'"
+    assert recognise([line], "shop") is None
+    monkeypatch.setattr("paas.walls.LONGEST", len(line))
+    assert recognise([line], "shop")

@@ -5,7 +5,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ from paas.schedulers.streams import STDERR, read_frames
 
 GONE = {404, 409}  # removed, or being removed
 SECOND = 1_000_000_000
+BACKLOG = 1000  # lines that wait for a slow reader; the engine keeps the rest
 
 
 @dataclass(frozen=True, order=True)
@@ -69,7 +70,7 @@ def _follow(
     engine: Engine, containers: Mapping[str, str], last: Mapping[str, int]
 ) -> Iterator[LogLine]:
     """Yield new lines as they come: one thread per container sits in one blocking read."""
-    lines: queue.SimpleQueue[Stamped | None] = queue.SimpleQueue()
+    lines: queue.Queue[Stamped | None] = queue.Queue(BACKLOG)
     with ExitStack() as stack:
         for id_, process in containers.items():
             with engine.answering():
@@ -78,7 +79,7 @@ def _follow(
             args = (response, process, last[id_], lines)
             thread = threading.Thread(target=_pump, args=args, daemon=True)
             thread.start()
-            stack.callback(thread.join)
+            stack.callback(_join, thread, lines)
             stack.callback(_cut, response)
         open_streams = len(containers)
         while open_streams:
@@ -93,7 +94,7 @@ def _pump(
     response: requests.Response,
     process: str,
     after: int,
-    lines: "queue.SimpleQueue[Stamped | None]",
+    lines: "queue.Queue[Stamped | None]",
 ) -> None:
     try:
         for line in _stamped(response, process):
@@ -103,6 +104,14 @@ def _pump(
         pass  # the reader closed the stream, or the engine went away: both end it
     finally:
         lines.put(None)
+
+
+def _join(thread: threading.Thread, lines: "queue.Queue[Stamped | None]") -> None:
+    """Wait for the end of a thread that may be waiting for room."""
+    while thread.is_alive():
+        with suppress(queue.Empty):
+            lines.get_nowait()
+        thread.join(0.01)
 
 
 def _cut(response: requests.Response) -> None:
