@@ -1,6 +1,7 @@
 """What the proxy should serve for an app, derived from the database."""
 
 from contextlib import suppress
+from itertools import cycle
 
 from paas.errors import ProxyUnavailable
 from paas.model import App, Container, ContainerRole, Desired
@@ -8,15 +9,21 @@ from paas.platform import Platform
 from paas.proxies.base import Route, Site
 
 WEB = "web"
+# How many service addresses nginx balances over. Up to FEW processes share them evenly, however
+# often they are scaled; more than that share WIDE of them as evenly as a /27 allows.
+NARROW, FEW, WIDE = 12, 4, 30
 
 
 def site_of(platform: Platform, app: App) -> Site:
-    """Return the app's site: its domains, and one upstream per current web process."""
-    slots = [container.slot for container in _web(platform, app, ContainerRole.CURRENT)]
+    """Return the app's site: its domains and service addresses, more than it has processes.
+
+    So a scale moves routes only: nginx need not be reloaded, which can cut kept connections.
+    """
+    count = _spread(len(_web(platform, app, ContainerRole.CURRENT)))
     return Site(
         app=app.name,
         domains=domains_of(platform, app),
-        upstreams=tuple(_slot(platform, app, slot) for slot in slots or [1]),
+        upstreams=tuple(_service(platform, app, number) for number in range(1, count + 1)),
         options=platform.store.properties.get(app.id, "nginx"),
     )
 
@@ -33,17 +40,17 @@ def urls_of(platform: Platform, app: App) -> tuple[str, ...]:
 
 
 def routes_of(platform: Platform, app: App) -> tuple[Route, ...]:
-    """Return a route for each current web process; none for a stopped app.
+    """Return where the service addresses lead: to the web processes in turn; none when stopped.
 
-    While slots that were scaled away drain, their service addresses lead to the first process: an
-    old worker of nginx still knows them.
+    While old processes drain, all addresses lead somewhere: an old worker of nginx may know more of
+    them than the site has now.
     """
     current = _web(platform, app, ContainerRole.CURRENT)
-    routes = {c.slot: _route(platform, app, c.slot, c) for c in current}
-    if current:
-        for old in _web(platform, app, ContainerRole.DRAINING):
-            routes.setdefault(old.slot, _route(platform, app, old.slot, current[0]))
-    return tuple(routes.values())
+    if not current:
+        return ()
+    count = WIDE if _web(platform, app, ContainerRole.DRAINING) else _spread(len(current))
+    pairs = zip(range(1, count + 1), cycle(current), strict=False)
+    return tuple(Route(_service(platform, app, n), c.address, c.port) for n, c in pairs)
 
 
 def publish(platform: Platform, app: App) -> None:
@@ -55,8 +62,8 @@ def publish(platform: Platform, app: App) -> None:
 def move(platform: Platform, app: App) -> None:
     """Send new connections to the current containers. Raises ProxyUnavailable.
 
-    A service address is mapped before nginx learns of it, and stays mapped for a while after nginx
-    has forgotten it (see routes_of): so no request meets an address that leads nowhere.
+    A service address is mapped before nginx learns of it, and stays mapped while old workers of
+    nginx may know it (see routes_of): so no request meets an address that leads nowhere.
     """
     platform.proxy.switch(app.name, routes_of(platform, app))
     publish(platform, app)
@@ -75,9 +82,9 @@ def _web(platform: Platform, app: App, role: ContainerRole) -> tuple[Container, 
     return tuple(row for row in rows if row.process_type == WEB)
 
 
-def _route(platform: Platform, app: App, slot: int, container: Container) -> Route:
-    return Route(_slot(platform, app, slot), container.address, container.port)
+def _spread(processes: int) -> int:
+    return NARROW if processes <= FEW else WIDE
 
 
-def _slot(platform: Platform, app: App, slot: int) -> str:
-    return str(platform.settings.service_address(app.network_index, slot))
+def _service(platform: Platform, app: App, number: int) -> str:
+    return str(platform.settings.service_address(app.network_index, number))
