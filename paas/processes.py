@@ -10,11 +10,13 @@ from paas.settings import MB
 from paas.walls import recognise
 
 LINES = 20  # of log in which a wall is looked for
+CRASHED = "crashed"  # the status of a process that paas has given up
+NEVER_STARTED = Observed("", "", ProcessState.MISSING)
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process. `status` is the engine's word for a current one, else its role."""
+    """One process. `status` is the engine's word for a current one, or "crashed"; else its role."""
 
     name: str  # "web.1"
     role: ContainerRole
@@ -23,13 +25,13 @@ class Process:
     started_at: float  # seconds since the epoch; 0 when it never started
     restarts: int
     exit_code: int | None
-    hints: tuple[str, ...] = ()  # walls it met, and the command that opens each
+    hints: tuple[str, ...] = ()  # why it does not run; walls it met, and what opens each
 
 
 def describe_processes(platform: Platform, app: App) -> tuple[Process, ...]:
     """Return the app's processes, the current ones first. Raises EngineUnavailable."""
     order = [ContainerRole.CURRENT, ContainerRole.STARTING, ContainerRole.DRAINING]
-    rows = [row for row in platform.store.containers.of(app.id) if row.id]
+    rows = [r for r in platform.store.containers.of(app.id) if r.id or r.role is order[0]]
     rows.sort(key=lambda row: order.index(row.role))
     return tuple(_describe(platform, app, row) for row in rows)
 
@@ -40,17 +42,18 @@ def is_running(process: Process) -> bool:
 
 
 def _describe(platform: Platform, app: App, row: Container) -> Process:
-    observed = platform.scheduler.inspect(row.id)
+    observed = platform.scheduler.inspect(row.id) if row.id else NEVER_STARTED
     is_current = row.role is ContainerRole.CURRENT
+    state = CRASHED if row.is_parked else observed.state
     return Process(
         name=row.process,
         role=row.role,
-        status=str(observed.state if is_current else row.role),
+        status=str(state if is_current else row.role),
         release=_release(platform, app, row),
         started_at=observed.started_at,
         restarts=observed.restarts,
         exit_code=observed.exit_code,
-        hints=tuple(_walls(platform, app, observed)) if is_current else (),
+        hints=tuple(_hints(platform, app, row, observed)) if is_current else (),
     )
 
 
@@ -59,6 +62,12 @@ def _release(platform: Platform, app: App, row: Container) -> str:
     is_current = row.role is ContainerRole.CURRENT
     version = app.version if is_current else platform.store.deploys.get(row.deploy_id).version
     return f"v{version}" if version else ""
+
+
+def _hints(platform: Platform, app: App, row: Container, observed: Observed) -> Iterator[str]:
+    if row.trouble:
+        yield row.trouble
+    yield from _walls(platform, app, observed)
 
 
 def _walls(platform: Platform, app: App, observed: Observed) -> Iterator[str]:

@@ -45,6 +45,30 @@ def test_one_process_can_be_chosen(paas: Person) -> None:
     assert "has no worker that runs" in paas("logs", "shop", "-p", "worker").err
 
 
+def test_what_paas_did_stands_between_the_lines(paas: Person, shop: App) -> None:
+    paas.scheduler.say(web(paas), "before")
+    paas.store.journal.add(shop.id, "web.1 was stopped by hand; it runs again")
+    paas.scheduler.say(web(paas), "after")
+    lines = [line.split(" ", 1)[1] for line in paas("logs", "shop").out.splitlines()]
+    told = "shop[paas]: web.1 was stopped by hand; it runs again"
+    assert lines == ["shop[web.1]: before", told, "shop[web.1]: after"]
+    assert len(paas("logs", "shop", "-n", "1").out.splitlines()) == 1
+    assert "[paas]" in paas("logs", "shop", "-p", "web").out
+    assert "[paas]" not in paas("logs", "shop", "-p", "web.2").out
+
+
+def test_following_goes_on_after_a_restart_in_place(paas: Person, shop: App) -> None:
+    container = web(paas)
+    paas.scheduler.say(container, "old")
+    paas.scheduler.stop_by_hand(container)
+    assert list(_successors(paas.platform, shop, None, {container: "web.1"}, 0.0)) == []
+    old = paas.scheduler.running[container].log[-1].at
+    paas.scheduler.mend(container, paas.scheduler.inspect(container).name)
+    paas.scheduler.say(container, "new")
+    lines = _successors(paas.platform, shop, None, {container: "web.1"}, old)
+    assert next(lines).text == "new"
+
+
 @pytest.mark.parametrize("number", ["-1", "1_0", "x", "\u0661"])
 def test_a_number_is_made_of_ascii_digits(paas: Person, shop: App, number: str) -> None:
     assert paas("logs", "shop", "-n", number).status == 2
