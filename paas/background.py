@@ -17,6 +17,7 @@ from typing import Protocol
 from paas.crew import Crew, Job
 from paas.errors import EngineUnavailable, PaasError
 from paas.keys import write_authorized_keys
+from paas.liveness import ASK, RESTART, Liveness
 from paas.platform import Platform
 from paas.reconcile import REBUILD, RETIRE, SWEEP, TEND, Reconciler
 from paas.retention import PRUNE, Pruner
@@ -128,7 +129,8 @@ def main(platform: Platform, lifeline: int) -> None:
     reconciler = Reconciler(platform, submit=crew.submit)
     ears = Ears(platform, reconciler)
     with contextlib.closing(Bell(crew)) as bell:
-        run_tasks(platform, _tasks(reconciler, ears, crew), lifeline, (ears, bell))
+        tasks = _tasks(platform, reconciler, ears, crew)
+        run_tasks(platform, tasks, lifeline, (ears, bell))
         crew.stop()
     with contextlib.suppress(PaasError):
         reconciler.hand_back()
@@ -164,14 +166,17 @@ def _lanes(settings: Settings) -> dict[str, int]:
         RETIRE: AT_ONCE,
         REBUILD: settings.max_builds,
         SWEEP: 1,
+        ASK: 1,
+        RESTART: AT_ONCE,
         PRUNE: 1,
         UPKEEP: 1,
         REPOS: 1,
     }
 
 
-def _tasks(reconciler: Reconciler, ears: Ears, crew: Crew) -> tuple[Task, ...]:
+def _tasks(platform: Platform, reconciler: Reconciler, ears: Ears, crew: Crew) -> tuple[Task, ...]:
     pruner = Pruner()
+    liveness = Liveness(platform, submit=crew.submit)
 
     def forked(name: str, lane: str, run: Callable[[Platform], None]) -> Callable[[Platform], None]:
         return lambda platform: crew.submit(Job(name, lane, LIMIT, lambda: run(platform)))
@@ -181,6 +186,7 @@ def _tasks(reconciler: Reconciler, ears: Ears, crew: Crew) -> tuple[Task, ...]:
         Task("children", OFTEN, lambda _: crew.look()),
         Task("retire", OFTEN, lambda _: reconciler.retire()),
         Task("tend", OFTEN, lambda _: reconciler.tend_due()),
+        Task("liveness", OFTEN, lambda _: liveness.run()),
         Task("keys", HOUR, lambda p: write_authorized_keys(p.settings, p.store.keys)),
         Task("reconcile", MINUTE, lambda _: ears.reconcile()),
         Task("prune", MINUTE, lambda p: pruner.run(p, crew.submit)),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import starmap
 
-from paas import deploy, fleet, operate, routing
+from paas import checks, deploy, fleet, operate, routing
 from paas.crew import Job, run_here
 from paas.errors import Conflict, ImageMissing, NotFound, PaasError, Unavailable
 from paas.hearing import Hearing
@@ -253,7 +253,7 @@ class Reconciler:
 
     def _is_drained(self, row: Container) -> bool:
         waited = self._clock() - self._draining[row.id]
-        if waited >= self._platform.settings.drain_timeout:
+        if waited >= checks.drain_timeout(self._platform, row.app_id):
             return True
         # A request may be on its way through nginx: look only after a moment.
         return waited >= 1 and not self._platform.scheduler.connections(row.id, row.port)

@@ -8,7 +8,7 @@ import pytest
 
 from paas import checks, operate
 from paas.errors import InvalidName, UsageError
-from paas.model import DeployState
+from paas.model import ContainerRole, DeployState
 from paas.operate import Cause
 from paas.reconcile import Reconciler
 from tests.fakes.scheduler import Program
@@ -136,6 +136,11 @@ def test_timeouts_of_an_app_take_the_place_of_the_host_s(live: World) -> None:
     checks.set_property(live.platform, app, "wait-to-retire", "0")
     assert checks.startup_timeout(live.platform, app) == 180
     assert checks.drain_timeout(live.platform, app.id) == 0
+    live.push(procfile="web: new")
+    [old] = live.store.containers.of(app.id, ContainerRole.DRAINING)
+    live.scheduler.open_connections[old.id] = 1
+    Reconciler(live.platform).retire()
+    assert old.id not in live.scheduler.running
 
 
 @pytest.mark.parametrize(
