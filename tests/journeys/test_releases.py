@@ -24,6 +24,10 @@ class Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        if self.path == "/break":
+            broken.append(True)
+        if self.path == "/live" and broken:
+            return self.send_error(500)
         self.say(f"{VERSION} {self.connection.getsockname()[0]} {os.environ.get('COLOUR', '')}")
 
     def do_POST(self):
@@ -39,6 +43,7 @@ class Answer(BaseHTTPRequestHandler):
         pass
 
 
+broken = []
 VERSION = "@VERSION@"
 ThreadingHTTPServer.request_queue_size = 128
 ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Answer).serve_forever()
@@ -305,3 +310,18 @@ def test_what_is_not_kept_is_gone_and_says_what_is_possible(paas: Instance, shop
     assert "Possible: v" in done.stderr
     report = json.loads(shop.ssh.run("releases:report", "shop", "--format", "json").stdout)
     assert (report["kept"], len(report["possible"])) == (2, 1)
+
+
+def test_a_process_that_says_it_is_sick_is_restarted(paas: Instance, shop: Git) -> None:
+    check = {"type": "liveness", "path": "/live", "attempts": 2, "wait": 1}
+    write(shop, "five", {"healthchecks": {"web": [check]}, "formation": {"web": {"quantity": 1}}})
+    shop.push()
+    assert shop.ssh.run("ps:scale", "shop", "web=2").returncode == 1
+    paas.curl("shop", "/break")
+    assert paas.status("shop", "/live") == 500
+    deadline = time.monotonic() + 30
+    while paas.status("shop", "/live") != 200:
+        assert time.monotonic() < deadline, (paas.root / "log" / "paas.log").read_text()[-2000:]
+        time.sleep(0.2)
+    logged = shop.ssh.run("logs", "shop").stdout
+    assert "web.1 answered 500 on /live: restarting it" in logged
