@@ -20,6 +20,8 @@ from paas.settings import Settings
 
 SERVICE_PORT = 80  # the port of every service address
 BUILD_BRIDGE = "docker0"
+# Where clouds tell a machine its secrets: most on link-local, Alibaba, Azure, older Oracle.
+METADATA = "169.254.0.0/16, 100.100.100.200, 168.63.129.16, 192.0.0.192"
 RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
 # Adding a table before deleting it makes the deletion valid also where there was none: then the
@@ -73,7 +75,7 @@ table inet $table {
 		ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept
 		fib daddr type != unicast goto refuse
 		fib daddr . iif oif exists accept
-		ip daddr { $network, $services, 169.254.0.0/16 } goto refuse
+		ip daddr { $network, $services, $metadata } goto refuse
 		fib daddr oifname "$build_bridge" goto refuse
 		fib daddr oifname "br-*" goto refuse
 	}
@@ -107,7 +109,7 @@ table inet $builds {
 		fib daddr type local icmp type echo-request accept
 		ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept
 		fib daddr type != unicast goto refuse
-		ip daddr 169.254.0.0/16 goto refuse
+		ip daddr { $metadata } goto refuse
 		ip6 daddr { fc00::/7, fe80::/10 } goto refuse
 		fib daddr . iif oif exists goto refuse
 		fib daddr oifname "br-*" goto refuse
@@ -120,12 +122,15 @@ table inet $builds {
 """
 
 # Containers on one bridge reach each other below the rules above, unless the kernel shows bridged
-# packets to them (br_netfilter).
+# packets to them (br_netfilter). Without ARP between them none can pose as the others' gateway.
+# The apt cache fetches whatever it is asked for: it is for builds, not for other machines.
 _BRIDGED = """
+add rule inet $builds wall iifname != "lo" ip daddr $build_subnet tcp dport @ports goto refuse
 add table bridge $builds
 add chain bridge $builds wall { type filter hook forward priority filter - 5; policy accept; }
 flush chain bridge $builds wall
 add rule bridge $builds wall ip saddr $build_subnet ip daddr $build_subnet drop
+add rule bridge $builds wall arp saddr ip $build_subnet drop
 """
 
 
@@ -168,6 +173,7 @@ def render(
     return Template(ruleset).substitute(
         table=table(settings),
         resolvers=f"elements = {{ {servers} }}" if servers else "",
+        metadata=METADATA,
         services=settings.services,
         source=source_address(settings),
         service_port=SERVICE_PORT,

@@ -156,6 +156,34 @@ def test_a_build_cannot_reach_the_metadata_address(step: Namespace, metadata: Na
 
 
 @pytest.mark.engine
+def test_neither_apps_nor_builds_reach_another_clouds_metadata(
+    world: World, step: Namespace
+) -> None:
+    subnet = IPv4Network("100.100.100.0/24")
+    cloud = world.namespace_on(f"x{world.settings.instance}", subnet, 200, bridge)
+    cloud.serve("secrets", 80)
+    assert world.namespace(0, 2).connect(cloud.address, 80) == REFUSED
+    assert step.connect(cloud.address, 80) == REFUSED
+
+
+@pytest.mark.engine
+def test_another_machine_cannot_use_the_apt_cache(world: World, step: Namespace) -> None:
+    machine = world.namespace_on(f"y{world.settings.instance}", BESIDE, 2, bridge)
+    with listening(world.settings.apt_cache_port) as cache:
+        assert machine.connect(str(BUILDS[1]), cache) == REFUSED
+        assert step.connect(str(BUILDS[1]), cache) == OPEN
+
+
+@pytest.mark.engine
+def test_a_build_cannot_pose_as_the_gateway_of_another(world: World, step: Namespace) -> None:
+    victim = world.namespace_on(world.build_bridge, BUILDS, 3)
+    with victim.announcements() as heard:
+        for claimed in (str(BUILDS[1]), "192.0.2.1"):
+            step.announce(claimed)
+        assert heard.readline() == "192.0.2.1\n"  # the other was dropped on its way
+
+
+@pytest.mark.engine
 def test_two_instances_keep_both_apt_caches_open_to_builds(
     world: World, step: Namespace, tmp_path: Path
 ) -> None:

@@ -118,6 +118,40 @@ class Namespace:
         argv = self.command(sys.executable, "-c", script, source, address, str(port))
         subprocess.run(argv, check=True, timeout=20)
 
+    @contextmanager
+    def announcements(self) -> Iterator[IO[str]]:
+        """Listen for ARP answers; each gives a line with the address that its sender claims."""
+        script = (
+            "import socket\n"
+            "s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))\n"
+            "print('ready', flush=True)\n"
+            "while True:\n"
+            "    frame = s.recv(99)\n"
+            "    if frame[20:22] == bytes([0, 2]):\n"
+            "        print(socket.inet_ntoa(frame[28:32]), flush=True)"
+        )
+        argv = self.command(sys.executable, "-c", script)
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as listener:
+            assert listener.stdout is not None
+            listener.stdout.readline()
+            try:
+                yield listener.stdout
+            finally:
+                listener.kill()
+
+    def announce(self, address: str) -> None:
+        """Claim by ARP (RFC 826), towards everybody on the bridge, to have this address."""
+        script = (
+            "import socket, sys\n"
+            "s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n"
+            "s.bind(('eth0', 0))\n"
+            "mac, ip = s.getsockname()[4], socket.inet_aton(sys.argv[1])\n"
+            "head = bytes([255] * 6) + mac + bytes.fromhex('080600010800060400 02')\n"
+            "s.send(head + mac + ip + bytes([255] * 6) + ip)"
+        )
+        argv = self.command(sys.executable, "-c", script, address)
+        subprocess.run(argv, check=True, timeout=20)
+
     def close(self) -> None:
         for server in self._servers:
             server.kill()
