@@ -183,8 +183,5 @@ class Scheduler(Protocol):
         Without `stderr` both go to `stdout`. Raises StartFailed when the container does not run.
         """
 
-    def remove_images(self, image_ids: Sequence[str]) -> None:
-        """Remove images of this instance; one in use is left alone."""
-
     def destroy(self, app: App) -> None:
         """Remove the app's containers and its network."""

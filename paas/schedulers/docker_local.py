@@ -146,10 +146,6 @@ class DockerLocal:
         with self._engine.answering():
             return int(self._engine.api.exec_inspect(exec_id)["ExitCode"] or 0)
 
-    def remove_images(self, image_ids: Sequence[str]) -> None:
-        for image_id in image_ids:
-            removal.remove_image(self._engine, self._settings, image_id)
-
     def destroy(self, app: App) -> None:
         labels = [f"paas.instance={self._settings.instance}", f"paas.app-id={app.id}"]
         with self._engine.answering():

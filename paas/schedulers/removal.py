@@ -1,4 +1,4 @@
-"""Removing containers and images, in spite of the engine's own races."""
+"""Removing containers, in spite of the engine's own races."""
 
 import re
 import time
@@ -7,7 +7,6 @@ from contextlib import suppress
 from docker.errors import APIError, NotFound
 
 from paas.schedulers.engine import HTTP_CONFLICT, Engine, explanation
-from paas.settings import Settings
 
 RETRIES = (0.02, 0.1, 0.5, 2.0, 0.0)  # seconds; 0: the last attempt
 NOT_RUNNING = re.compile(r"(container|is) not running", re.IGNORECASE)
@@ -25,21 +24,6 @@ def remove_container(engine: Engine, container: str) -> None:
                 if not (pause and NOT_RUNNING.search(explanation(error))):
                     raise
             time.sleep(pause)
-
-
-def remove_image(engine: Engine, settings: Settings, image_id: str) -> None:
-    """Remove an image with its names, if all of them are this instance's and no base image."""
-    own = f"{settings.instance}/"
-    with engine.answering():
-        try:
-            image = engine.api.inspect_image(image_id)  # type: ignore[no-untyped-call] # docker's stubs
-            names = image["RepoTags"] or []
-            if all(n.startswith(own) and not n.startswith(f"{own}stack") for n in names):
-                for name in names or [image_id]:
-                    engine.api.remove_image(name)
-        except APIError as error:
-            if not isinstance(error, NotFound) and error.status_code != HTTP_CONFLICT:
-                raise
 
 
 def _remove_once(engine: Engine, container: str) -> None:

@@ -319,7 +319,6 @@ def test_an_id_that_is_gone_is_not_an_error(world: World) -> None:
     assert scheduler.listeners(NOTHING) == ()
     assert scheduler.connections(NOTHING, 80) == 0
     assert list(scheduler.logs({NOTHING: "web.1"}, 5, follow=True)) == []
-    scheduler.remove_images([NOTHING])
 
 
 def test_the_tail_has_no_terminal_control(world: World) -> None:
@@ -428,7 +427,6 @@ def test_without_an_engine_every_method_says_so(make: Callable[[], World]) -> No
         lambda: scheduler.tail(NOTHING, 1),
         lambda: list(scheduler.logs({NOTHING: "web.1"}, 1, follow=False)),
         lambda: scheduler.exec(NOTHING, ["true"], None, io.BytesIO()),
-        lambda: scheduler.remove_images([NOTHING]),
         lambda: scheduler.destroy(APP),
     ]
     for call in calls:

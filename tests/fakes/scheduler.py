@@ -266,11 +266,6 @@ class FakeScheduler:
         (stderr or stdout).write(done.stderr)
         return done.returncode
 
-    def remove_images(self, image_ids: Sequence[str]) -> None:
-        self._answer()
-        if self.images is not None:
-            self.images -= set(image_ids) - {c.spec.image for c in self.running.values()}
-
     def destroy(self, app: App) -> None:
         self._answer()
         for container_id in [i for i, c in self.running.items() if c.spec.app.id == app.id]:

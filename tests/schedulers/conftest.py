@@ -55,7 +55,8 @@ def prison(request: pytest.FixtureRequest) -> Iterator[Prison]:
         yield Prison(scheduler, image, run)
     finally:
         scheduler.destroy(APP)
-        scheduler.remove_images([image])
+        with contextlib.closing(docker.APIClient(request.param)) as engine:
+            engine.remove_image(image)
         scheduler.close()
 
 
