@@ -21,6 +21,7 @@ from paas.build.leftovers import forget_contexts, has_notes, note_context
 from paas.build.limits import check_limits, limit_builds
 from paas.build.progress import Progress
 from paas.build.registry import Logins, ensure_image
+from paas.build.room import Room
 from paas.build.rootfs import engine
 from paas.build.stack import WEEK, stack_age
 from paas.errors import BuildFailed, EngineUnavailable
@@ -162,7 +163,7 @@ class EngineBuilder:
         settings = self._settings
         request = BuildRequest(settings.engine, version, query, settings.build_timeout)
         try:
-            run_build(request, context, new_feed)
+            run_build(request, context, new_feed, Room(settings).is_short)
         finally:
             spans = (span for attempt in attempts for span in attempt.spans())
             note_context(settings.run / "contexts", spans)

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,6 +20,7 @@ OK = 200
 # Before 27.5, engines with the containerd store ask the network for the uploaded context: no such
 # host, or a proxy's 403 (moby#47717).
 UPLOAD_BUG = "failed to read downloaded context"
+LOOK = 0.5  # seconds between two looks at the disk: a step writes about a gigabyte in that time
 Message = dict[str, Any]
 
 
@@ -31,6 +32,7 @@ class EngineConnection(http.client.HTTPConnection):
         super().__init__(parts.hostname or "localhost", parts.port or 80)
         self._path = parts.path if parts.scheme == "unix" else None
         self._deadline = deadline  # of time.monotonic()
+        self._open: socket.socket | None = None  # also when http.client has handed it on
 
     def connect(self) -> None:
         """Connect; raises OSError."""
@@ -40,6 +42,13 @@ class EngineConnection(http.client.HTTPConnection):
             self.sock = socket.socket(socket.AF_UNIX)
             self.hurry()
             self.sock.connect(self._path)
+        self._open = self.sock
+
+    def abort(self) -> None:
+        """Cut the connection, from another thread: whoever reads or writes is woken."""
+        if self._open:
+            with suppress(OSError):  # it has just ended by itself
+                self._open.shutdown(socket.SHUT_RDWR)
 
     def hurry(self) -> None:
         """Let the next read or write end at the deadline. Raises TimeoutError when it has come."""
@@ -65,15 +74,59 @@ class BuildRequest:
 
 
 def run_build(
-    request: BuildRequest, context: Context, new_feed: Callable[[], Callable[[Message], None]]
+    request: BuildRequest,
+    context: Context,
+    new_feed: Callable[[], Callable[[Message], None]],
+    is_short: Callable[[], bool] = lambda: False,
 ) -> None:
     """Build, giving each message of the engine to a feed; a second try gets a new one.
 
     The engine's own account of a failure is a message with `error`. Raises BuildFailed when it
-    takes too long, EngineUnavailable. When this is left in any way, the connection is closed, and
-    the engine stops the build.
+    takes too long or the disk `is_short`, EngineUnavailable. When this is left in any way, the
+    connection is closed, and the engine stops the build.
     """
     connection = EngineConnection(request.engine, time.monotonic() + request.timeout)
+    with _watched(is_short, connection.abort) as full:
+        try:
+            _try_twice(connection, request, context, new_feed)
+        except (BuildFailed, EngineUnavailable):
+            if not full.is_set():
+                raise
+    if full.is_set():
+        raise BuildFailed(
+            "The build was stopped: it fills the host's disk",
+            hint="Write less in its steps; if others fill the disk, its owner runs: paas doctor",
+        )
+
+
+@contextmanager
+def _watched(is_short: Callable[[], bool], stop: Callable[[], None]) -> Iterator[threading.Event]:
+    """Call `stop` once the disk is short while the block runs; the event tells of it."""
+    full, done = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        with suppress(EngineUnavailable, OSError):  # then the build itself fails, and says so
+            while not done.wait(LOOK):
+                if is_short():
+                    full.set()
+                    stop()
+                    return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield full
+    finally:
+        done.set()
+        thread.join()
+
+
+def _try_twice(
+    connection: EngineConnection,
+    request: BuildRequest,
+    context: Context,
+    new_feed: Callable[[], Callable[[Message], None]],
+) -> None:
     try:
         error = _post(connection, request.path(), context, new_feed())
         if UPLOAD_BUG in error:

@@ -126,6 +126,20 @@ def test_an_engine_that_is_silent_for_too_long_is_left() -> None:
         gate.set()
 
 
+def test_a_build_that_fills_the_disk_is_stopped() -> None:
+    gate, looks = threading.Event(), iter([False, True])
+
+    def answer(*_: object) -> tuple[int, list[dict[str, Any]]]:
+        gate.wait()
+        return 200, DONE
+
+    with engine(answer) as address:
+        request = BuildRequest(address, "1.41", {}, 60)
+        with pytest.raises(BuildFailed, match="fills the host's disk"):
+            run_build(request, context(), lambda: lambda _: None, lambda: next(looks))
+        gate.set()
+
+
 def test_an_engine_that_is_not_there_is_told() -> None:
     with pytest.raises(EngineUnavailable, match="went away"):
         build("unix:///nonexistent/docker.sock")

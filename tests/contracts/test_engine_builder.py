@@ -12,6 +12,7 @@ import pytest
 from paas.build import builder as module
 from paas.build.base import BuildPlan
 from paas.build.leftovers import record_of
+from paas.build.room import Room
 from paas.errors import BuildFailed, Cancelled
 from paas.reporter import Reporter
 from tests.contracts.engines import ENGINES, LOCAL, until
@@ -250,3 +251,14 @@ def test_a_missing_stack_is_told_before_anything_is_fetched(workshop: Workshop) 
     other = workshop.changed(suite="nosuch")
     with pytest.raises(BuildFailed, match="stack image buildtest/stack:nosuch is missing"):
         other.build("FROM paas/stack\n")
+
+
+def test_a_step_that_fills_the_disk_is_stopped(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("paas.build.room.space", lambda *_: (1, 4))
+        with pytest.raises(BuildFailed, match="fills the host's disk"):
+            workshop.build(f"FROM paas/stack\nRUN sleep {NAP}\n", no_cache=True)
+    assert not until(lambda: is_running(str(NAP)), lambda running: not running)
+    assert not Room(workshop.settings).is_short()
