@@ -10,10 +10,11 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from paas import webhooks
 from paas.crew import Crew, Job
 from paas.errors import EngineUnavailable, PaasError
 from paas.keys import write_authorized_keys
@@ -169,6 +170,7 @@ def _lanes(settings: Settings) -> dict[str, int]:
         ASK: 1,
         RESTART: AT_ONCE,
         PRUNE: 1,
+        webhooks.LANE: AT_ONCE,
         UPKEEP: 1,
         REPOS: 1,
     }
@@ -190,10 +192,16 @@ def _tasks(platform: Platform, reconciler: Reconciler, ears: Ears, crew: Crew) -
         Task("keys", HOUR, lambda p: write_authorized_keys(p.settings, p.store.keys)),
         Task("reconcile", MINUTE, lambda _: ears.reconcile()),
         Task("prune", MINUTE, lambda p: pruner.run(p, crew.submit)),
+        Task("notices", OFTEN, lambda p: _submit(crew, webhooks.due_jobs(p, time.time()))),
         Task("tidy", MINUTE, forked("tidy", UPKEEP, lambda p: p.builder.tidy())),
         Task("repositories", MINUTE, forked("repositories", REPOS, lambda p: p.repos.sweep())),
         Task("refresh", 12 * HOUR, lambda p: start_refresh(p.settings)),
     )
+
+
+def _submit(crew: Crew, jobs: Iterable[Job]) -> None:
+    for job in jobs:
+        crew.submit(job)
 
 
 def _try(name: str, run: Callable[[], None]) -> None:

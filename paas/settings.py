@@ -51,6 +51,7 @@ class Settings:
     stop_timeout: int = 30
     disk_reserve: int = 5 * 1024 * MB
     remote_host_verbs: bool = False  # may ssh admins use verbs that touch the host's safety?
+    notify_private: bool = False  # may notices go to private and loopback addresses?
 
     def __post_init__(self) -> None:
         if not INSTANCE.fullmatch(self.instance):

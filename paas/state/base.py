@@ -294,7 +294,10 @@ class Notices(Protocol):
         """Forget a notice: it was delivered, or given up."""
 
     def retry(self, notice: int, due: float, error: str) -> None:
-        """Count a failed attempt, and say when the next one is due."""
+        """Count an attempt, and say when the next one is due should this one fail."""
+
+    def explain(self, notice: int, error: str) -> None:
+        """Say why the last attempt failed."""
 
     def waiting(self) -> tuple[int, str]:
         """Return how many wait, and the error of the last attempt that failed."""

@@ -41,6 +41,10 @@ class SqliteNotices:
                 *(due, error, notice),
             )
 
+    def explain(self, notice: int, error: str) -> None:
+        with self._database.write():
+            self._database.execute("UPDATE notices SET error = ? WHERE id = ?", error, notice)
+
     def waiting(self) -> tuple[int, str]:
         row = self._database.row(
             "SELECT count(*), coalesce((SELECT error FROM notices WHERE error <> ''"
