@@ -58,7 +58,7 @@ class Floor:
         body.write_text(json.dumps(self._body(image, address)))
         places = [str(self.tree), str(self.bare), SOCKET, image, name, str(body), address]
         start = time.perf_counter()
-        argv = ["bash", DEPLOY, *places, "5000", version]
+        argv = ["bash", str(DEPLOY), *places, "5000", version]
         # With pipes, for without them a timeout makes Python look every 50 ms whether it has ended.
         subprocess.run(argv, capture_output=True, check=True, timeout=300)
         took = time.perf_counter() - start
