@@ -19,6 +19,7 @@ from paas.build.engine_build import BuildRequest, run_build
 from paas.build.explain import explain
 from paas.build.leftovers import forget_contexts, has_notes, note_context
 from paas.build.limits import check_limits, limit_builds
+from paas.build.patience import bounded
 from paas.build.progress import Progress
 from paas.build.registry import Logins, ensure_image
 from paas.build.room import Room
@@ -69,7 +70,8 @@ class EngineBuilder:
 
     def plan(self, app: App, source: Source) -> BuildPlan:  # noqa: ARG002 - the seam gives the app
         stack = Stack(self._settings.stack, self._settings.stack_build)
-        return detect(source, stack, self._packs)
+        with bounded():
+            return detect(source, stack, self._packs)
 
     def build(
         self, app: App, plan: BuildPlan, source: Source, reporter: Reporter, *, no_cache: bool
@@ -138,7 +140,8 @@ class EngineBuilder:
         extra = [(DOCKERFILE, checked.text.encode())]
         if self._settings.ca_bundle.is_file():
             extra.append((CA_FILE, self._settings.ca_bundle.read_bytes()))
-        return make_context(source, plan.ignore, CONTEXT, tuple(extra), now)
+        with bounded():
+            return make_context(source, plan.ignore, CONTEXT, tuple(extra), now)
 
     def _query(
         self, app: App, plan: BuildPlan, reporter: Reporter, *, no_cache: bool

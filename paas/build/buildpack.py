@@ -116,7 +116,7 @@ def _reading(name: str) -> Iterator[None]:
     """Turn a stumble over a manifest of the wrong shape (a list for an object) into BuildFailed."""
     try:
         yield
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError, re.error) as error:
         raise BuildFailed(
             f"Buildpack {name} cannot read the manifests: {type(error).__name__}: {error}"[:200],
             hint="Check that package.json, pyproject.toml and the lock files are well-formed.",
