@@ -73,8 +73,12 @@ class Reporter:
         self.warnings = 0
 
     def hide(self, secrets: tuple[str, ...]) -> None:
-        """Mask these values in all output from now on; values of under 6 characters are not."""
-        self._secrets = tuple(sorted((s for s in secrets if len(s) >= 6), key=len, reverse=True))  # noqa: PLR2004 - see above
+        """Mask these values in all output from now on; values of under 6 characters are not.
+
+        Output is written line by line, so each line of a value (a private key's, say) is one too.
+        """
+        lines = {line for secret in secrets for line in secret.splitlines()} | set(secrets)
+        self._secrets = tuple(sorted((s for s in lines if len(s) >= 6), key=len, reverse=True))  # noqa: PLR2004 - see above
 
     @contextmanager
     def step(self, text: str, *, name: str = "") -> Iterator[None]:

@@ -72,3 +72,13 @@ def test_problems_go_to_stderr_and_a_reader_that_left_stops_nothing() -> None:
     assert (out.getvalue(), err.getvalue()) == ("       fine\n", " !     bad\n")
     out.close()
     reporter.detail("nobody reads this")
+
+
+def test_a_secret_of_several_lines_is_masked_in_each_of_them() -> None:
+    sink, log = Listener(), io.BytesIO()
+    reporter = Reporter(sink, log, verbose=True)
+    reporter.hide(("-----BEGIN KEY-----\nMIIEvgIBADAN\nBgkqhkiG9w0B\n",))
+    reporter.tool("read MIIEvgIBADAN\nBgkqhkiG9w0B")
+    reporter.problem("got\nMIIEvgIBADAN")
+    assert "MIIE" not in sink.text + log.getvalue().decode()
+    assert "Bgkq" not in sink.text + log.getvalue().decode()

@@ -49,6 +49,8 @@ class Request:
             raise ValueError("the terminal's size is out of range")
         if len(self.term) > 64 or not all(name in ENVIRON for name, _ in self.environ):  # noqa: PLR2004 - longer than any terminfo name
             raise ValueError("the environment is not on the list")
+        if not all(value.isprintable() for value in (self.term, *(v for _, v in self.environ))):
+            raise ValueError("the environment is not printable")  # NUL, say: no process can have it
 
     def to_message(self) -> wire.Message:
         """Return what `parse_request` reads."""
