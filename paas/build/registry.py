@@ -4,7 +4,10 @@ BuildKit has no login without a client's session. So the engine pulls through `/
 first, and BuildKit finds the image in the engine's store and asks no registry.
 """
 
+import re
+import socket
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from docker import APIClient
@@ -63,7 +66,27 @@ def _has_origin(image: Mapping[str, Any]) -> bool:
     return not any(str(d).endswith(f"@{image['Id']}") for d in image["RepoDigests"])
 
 
+def refuse_inside(host: str) -> None:
+    """Raise BuildFailed if a registry's name leads to this host itself, or beside it.
+
+    Anybody can let a public name lead to 127.0.0.1, and to loopback the engine speaks plain HTTP.
+    A name that changes its mind between this look and the engine's own is not caught.
+    """
+    name = re.sub(r":[0-9]+$", "", host).strip("[]")
+    try:
+        found = {ip_address(str(each[4][0])) for each in socket.getaddrinfo(name, None)}
+    except OSError:  # then the engine says what is wrong, or it asks a proxy that knows the name
+        return
+    if any(a.is_loopback or a.is_link_local or a.is_unspecified for a in found):
+        raise BuildFailed(
+            f"The registry {host} leads back to this host, which builds may not reach",
+            hint=f"The host's owner can allow it by storing a login for {host}.",
+        )
+
+
 def _pull(api: APIClient, reference: Reference, logins: Logins, reporter: Reporter) -> None:
+    if reference.host not in logins:
+        refuse_inside(reference.host)
     reporter.detail(f"Pulling {reference}")
     user, password = logins.get(reference.host, ("", ""))
     # An empty login, not None: docker-py would take the one of root's own ~/.docker/config.json.
