@@ -188,6 +188,7 @@ def _tasks(platform: Platform, reconciler: Reconciler, ears: Ears, crew: Crew) -
         Task("children", OFTEN, lambda _: crew.look()),
         Task("retire", OFTEN, lambda _: reconciler.retire()),
         Task("tend", OFTEN, lambda _: reconciler.tend_due()),
+        Task("abandoned", OFTEN, lambda _: reconciler.tend_abandoned()),
         Task("liveness", OFTEN, lambda _: liveness.run()),
         Task("keys", HOUR, lambda p: write_authorized_keys(p.settings, p.store.keys)),
         Task("reconcile", MINUTE, lambda _: ears.reconcile()),

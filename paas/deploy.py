@@ -4,6 +4,7 @@ Before the commit point a failure is undone and nothing visible has changed; aft
 finished, by the same finish() that recovery calls.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from paas.reporter import STEP, Reporter
 from paas.source import Source
 from paas.workers import shielded
 
+log = logging.getLogger("paas")
 Keep = Callable[[], None]
 
 
@@ -116,6 +118,23 @@ def _conclude(platform: Platform, deploy: Deploy) -> None:
         if app.deploy_branch is None:
             platform.store.apps.set_deploy_branch(app.id, deploy.branch)
         platform.repos.set_branch(app, deploy.branch, deploy.commit)
+
+
+def end_abandoned(platform: Platform, app: App) -> None:
+    """End the app's deploys whose process has died: undo before the commit point, else finish.
+
+    Call it with the app's lock in hand, before a deploy of your own: then whoever is unfinished is
+    dead, and must be ended first. Finished later, it would move the branch back.
+    """
+    for record in platform.store.deploys.unfinished():
+        if record.app_id != app.id:
+            continue
+        if record.state is DeployState.SWITCHED:
+            log.warning("%s: finishing deploy %d, whose process died", app.name, record.id)
+            finish(platform, record)
+        else:
+            log.warning("%s: undoing deploy %d, whose process died", app.name, record.id)
+            undo(platform, app, record, f"interrupted while {record.state}", cancelled=False)
 
 
 def undo(platform: Platform, app: App, deploy: Deploy, error: str, *, cancelled: bool) -> None:

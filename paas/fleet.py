@@ -112,9 +112,21 @@ def remove(platform: Platform, rows: Sequence[Container], timeout: float) -> Non
 
 
 def remove_started(platform: Platform, deploy: Deploy) -> None:
-    """Remove what a deploy started and did not make current."""
+    """Remove what a deploy started and did not make current.
+
+    A container whose id a crash kept from being stored is found by the deploy in its name.
+    """
     rows = platform.store.containers.of(deploy.app_id, ContainerRole.STARTING)
     remove(platform, [row for row in rows if row.deploy_id == deploy.id], timeout=1)
+    known = {row.id for row in platform.store.containers.of(deploy.app_id)}
+    made = [c.id for c in platform.scheduler.containers() if deploy_of(c.name) == deploy.id]
+    platform.scheduler.stop([id_ for id_ in made if id_ not in known], timeout=1)
+
+
+def deploy_of(container_name: str) -> int | None:
+    """Return the deploy that made a container (see schedulers.base.process_name)."""
+    last = container_name.rpartition(".")[2]
+    return int(last) if last.isascii() and last.isdigit() else None
 
 
 def command_of(plan: Blueprint, name: str) -> str | None:

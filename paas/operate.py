@@ -39,6 +39,7 @@ class Cause:
 def _attempt(platform: Platform, app: App, by: Cause, commit: str | None) -> Iterator[Attempt]:
     """Hold the app's lock with a deploy that reports to the command's own streams."""
     with platform.locks.app(app.id, by.actor.name, by.reason):
+        pipeline.end_abandoned(platform, app)
         now = platform.store.apps.by_id(app.id)
         record = platform.store.deploys.start(app.id, by.actor, by.reason, commit, None)
         with open_attempt(platform, now, record, TerminalSink(sys.stdout, sys.stderr)) as attempt:

@@ -60,6 +60,7 @@ class Pusher:
             waiting=_tell_waiting(sideband),
             patience=0.2,
         ):
+            pipeline.end_abandoned(self._platform, self._app)
             self._refresh()
             yield
             self.accepted = True

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import starmap
 
-from paas import checks, deploy, fleet, operate, routing
+from paas import checks, deploy, fleet, operate, routing, workers
 from paas.crew import Job, run_here
 from paas.errors import Conflict, ImageMissing, NotFound, PaasError, Unavailable
 from paas.hearing import Hearing
@@ -20,7 +20,6 @@ from paas.model import (
     App,
     Container,
     ContainerRole,
-    Deploy,
     DeployState,
     Desired,
 )
@@ -56,6 +55,7 @@ class Reconciler:
         self._submit = submit
         self._hearing = Hearing(clock)
         self._draining: dict[str, float] = {}  # container id -> first seen
+        self._abandoned: set[int] = set()  # deploys whose end has been asked for
 
     def run(self, *, is_blind: bool = True) -> None:
         """Do one whole pass. One broken app stops nobody. Raises Unavailable.
@@ -113,10 +113,9 @@ class Reconciler:
         """Recover the app's deploys, then repair its processes; return 0 or IMAGE_IS_GONE."""
         with _tolerating(f"app {app_id}"):
             app = self._platform.store.apps.by_id(app_id)
-            for record in self._platform.store.deploys.unfinished():
-                if record.app_id == app_id:
-                    with _tolerating(f"deploy {record.id}"), _free(self._platform, app):
-                        self._recover(app, self._platform.store.deploys.get(record.id))
+            if any(r.app_id == app_id for r in self._platform.store.deploys.unfinished()):
+                with _free(self._platform, app):
+                    deploy.end_abandoned(self._platform, app)
         with _tolerating(f"app {app_id}"), _beside(self._platform, app_id) as beside:
             app = self._platform.store.apps.by_id(app_id)
             try:
@@ -124,6 +123,19 @@ class Reconciler:
             except ImageMissing:
                 return self._tell_image_is_gone(app)
         return 0
+
+    def tend_abandoned(self) -> None:
+        """Tend the apps whose deploy has lost its process; once here, then with every pass."""
+        dead = {
+            record.id: record.app_id
+            for record in self._platform.store.deploys.unfinished()
+            if not workers.is_alive(record.pid, record.pid_started)
+        }
+        for deploy_id in dead.keys() - self._abandoned:
+            with _tolerating(f"deploy {deploy_id}"):
+                app = self._platform.store.apps.by_id(dead[deploy_id])
+                self.tend_soon(app, self._hearing.told())
+        self._abandoned = set(dead)
 
     def tend_due(self) -> None:
         """Tend the apps whose processes are to be looked after by now."""
@@ -179,7 +191,7 @@ class Reconciler:
         orphans = [
             c.id
             for c in observed
-            if c.id not in ids and c.name not in names and _deploy_of(c.name) not in live
+            if c.id not in ids and c.name not in names and fleet.deploy_of(c.name) not in live
         ]
         if orphans:
             log.warning("removing %d containers that nobody wants", len(orphans))
@@ -223,15 +235,6 @@ class Reconciler:
         timeout = self._platform.settings.stop_timeout
         run = lambda: fleet.remove(self._platform, rows, timeout)  # noqa: E731 - as above
         return Job(f"retire {app_id}", RETIRE, timeout + LIMIT, run)
-
-    def _recover(self, app: App, record: Deploy) -> None:
-        if record.state is DeployState.SWITCHED:
-            log.warning("%s: finishing deploy %d, whose process died", app.name, record.id)
-            deploy.finish(self._platform, record)
-        elif not record.state.is_final:
-            log.warning("%s: undoing deploy %d, whose process died", app.name, record.id)
-            cause = f"interrupted while {record.state}"
-            deploy.undo(self._platform, app, record, cause, cancelled=False)
 
     def _tell_image_is_gone(self, app: App) -> int:
         release = self._platform.store.releases.current(app.id)
@@ -301,8 +304,3 @@ def _tolerating(what: str) -> Iterator[None]:
 
 def _is_current(row: Container) -> bool:
     return row.role is ContainerRole.CURRENT
-
-
-def _deploy_of(container_name: str) -> int | None:
-    last = container_name.rpartition(".")[2]
-    return int(last) if last.isascii() and last.isdigit() else None

@@ -10,6 +10,7 @@ import pytest
 from paas import operate
 from paas.model import ContainerRole, Deploy, DeployState
 from paas.reconcile import Reconciler
+from paas.repair import Told
 from paas.schedulers.base import ProcessSpec
 from tests.world import ANNA, World, make_world
 
@@ -55,6 +56,15 @@ def interrupted(live: World, state: DeployState) -> Deploy:
     return record
 
 
+def abandon(live: World, record: Deploy, state: str) -> None:
+    """Write of a deploy that its process is gone, and how far it came."""
+    with closing(sqlite3.connect(live.settings.database)) as database, database:
+        database.execute(
+            "UPDATE deploys SET state = ?, finished_at = NULL, pid_started = 0 WHERE id = ?",
+            (state, record.id),
+        )
+
+
 @pytest.mark.parametrize("state", [DeployState.RECEIVED, DeployState.STARTING, DeployState.HEALTHY])
 def test_a_deploy_that_died_before_the_commit_point_is_undone(
     live: World, reconciler: Reconciler, state: DeployState
@@ -82,6 +92,42 @@ def test_a_deploy_that_died_after_the_commit_point_is_finished(
     assert live.proxy.routes["shop"] == routes
     assert live.repos.branches[live.app().id, "main"] == done.commit
     assert live.store.deploys.get(done.id).state is DeployState.DONE
+
+
+def test_a_container_that_was_made_and_never_written_down_goes_with_its_deploy(
+    live: World, reconciler: Reconciler
+) -> None:
+    before, app = live.visible(), live.app()
+    record = live.store.deploys.start(app.id, ANNA, "push", "c" * 40, "main")
+    row = live.store.containers.reserve(app, record.id, "web", 1, 5000)
+    live.scheduler.start(
+        ProcessSpec(app, record.id, "web", 1, live.current().image, "serve", {}, 5000, row.address)
+    )
+    reconciler.tend(app.id, Told())
+    assert live.visible() == before
+
+
+def test_the_next_push_ends_what_a_dead_process_left_before_it_begins(
+    live: World, reconciler: Reconciler
+) -> None:
+    record = live.store.deploys.list()[0]
+    abandon(live, record, "switched")
+    assert live.push(procfile="web: newer") == "ok"
+    tip = live.repos.branches[live.app().id, "main"]
+    reconciler.run()
+    assert live.store.deploys.get(record.id).state is DeployState.DONE
+    assert live.repos.branches[live.app().id, "main"] == tip != record.commit
+
+
+def test_a_deploy_whose_process_has_died_is_ended_before_the_next_pass(
+    live: World, reconciler: Reconciler
+) -> None:
+    record = interrupted(live, DeployState.STARTING)
+    reconciler.tend_abandoned()
+    assert live.store.deploys.get(record.id).state is DeployState.STARTING  # we live
+    abandon(live, record, "starting")
+    reconciler.tend_abandoned()
+    assert live.store.deploys.get(record.id).state is DeployState.FAILED
 
 
 def test_a_deploy_at_work_is_left_alone(live: World, reconciler: Reconciler) -> None:
