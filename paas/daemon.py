@@ -162,7 +162,7 @@ class Supervisor:
         self._leave_supervisor()
         child.name_process("paas-background")
         child.set_oom_score(0)
-        for signum in (signal.SIGTERM, signal.SIGCHLD):
+        for signum in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
             signal.signal(signum, signal.SIG_DFL)
         self.background(lifeline)
         os._exit(0)
@@ -215,6 +215,13 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._ask_to_stop)
+        signal.signal(signal.SIGHUP, self._renew_helpers)
+
+    def _renew_helpers(self, *_: object) -> None:
+        """Let door and background begin anew, as after an import: with other keys and apps."""
+        for helper in self.helpers:
+            if helper.pid:
+                os.kill(helper.pid, signal.SIGTERM)
 
     def _ask_to_stop(self, *_: object) -> None:
         self.stopping = True

@@ -12,6 +12,7 @@ from paas.errors import Conflict, NotFound
 from paas.formation import Slot
 from paas.git.base import PushOptions
 from paas.model import (
+    SYSTEM,
     Actor,
     App,
     Candidate,
@@ -82,22 +83,27 @@ def rollback(
     return _activate_again(platform, app, by, lambda: target.config, target)
 
 
-def rebuild(
-    platform: Platform,
-    app: App,
-    actor: Actor,
-    reason: str = "ps:rebuild",
-    *,
-    no_cache: bool = True,
-) -> Release:
+def rebuild(platform: Platform, app: App, actor: Actor) -> Release:
     """Build the tip of the branch that deploys, and deploy it. Raises NotFound before a push.
 
     After a rollback this goes forward again: git itself would say "Everything up-to-date".
     """
     commit = platform.repos.tip(app, app.deploy_branch) if app.deploy_branch else None
+    return _build_again(platform, app, Cause(actor, "ps:rebuild"), commit, no_cache=True)
+
+
+def rebuild_current(platform: Platform, app: App) -> Release:
+    """Build the current release's commit, for an app whose image is gone. Raises NotFound."""
+    commit = current_release(platform, app).commit
+    return _build_again(platform, app, Cause(SYSTEM, "image was gone"), commit, no_cache=False)
+
+
+def _build_again(
+    platform: Platform, app: App, by: Cause, commit: str | None, *, no_cache: bool
+) -> Release:
     if commit is None:
         raise NotFound(f"{app.name} has no code to build", hint=f"Push to {app.name} first.")
-    with _attempt(platform, app, Cause(actor, reason), commit) as attempt:
+    with _attempt(platform, app, by, commit) as attempt:
         source = platform.repos.source(attempt.app, commit)
         return pipeline.deploy_source(
             attempt,

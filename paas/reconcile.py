@@ -16,7 +16,6 @@ from paas.crew import Job, run_here
 from paas.errors import Conflict, ImageMissing, NotFound, PaasError, Unavailable
 from paas.hearing import Hearing
 from paas.model import (
-    SYSTEM,
     App,
     Container,
     ContainerRole,
@@ -165,7 +164,7 @@ class Reconciler:
         with _tolerating(f"app {app_id}"):
             app = self._platform.store.apps.by_id(app_id)
             try:
-                operate.rebuild(self._platform, app, SYSTEM, "image was gone", no_cache=False)
+                operate.rebuild_current(self._platform, app)
             except (Unavailable, Conflict):
                 raise
             except PaasError as error:

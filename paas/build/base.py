@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from paas.manifest import Manifest
 from paas.model import App, Finding, Image, ProcessType
@@ -48,6 +48,15 @@ class Builder(Protocol):
         """Keep these images no longer for the app. One that another app has too stays there.
 
         One that a container of the app still uses stays as it is. Raises EngineUnavailable.
+        """
+
+    def save_images(self, images: Collection[str], out: BinaryIO) -> None:
+        """Write these images with all their layers. Raises EngineUnavailable, OSError."""
+
+    def load_images(self, source: BinaryIO, images: Mapping[App, Collection[str]]) -> None:
+        """Load what save_images() wrote, and keep {app: image ids} for the apps, as far as it came.
+
+        Raises EngineUnavailable.
         """
 
     def tidy(self) -> None:

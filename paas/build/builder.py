@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, BinaryIO
 
 from docker import APIClient
 from docker.errors import APIError, ImageNotFound
@@ -17,6 +17,7 @@ from paas.build.context import Context, make_context
 from paas.build.dockerfile import CA_FILE, CONTEXT, Checked, Rules, check_dockerfile
 from paas.build.engine_build import BuildRequest, run_build
 from paas.build.explain import explain
+from paas.build.images import load_images, save_images
 from paas.build.leftovers import forget_contexts, has_notes, note_context
 from paas.build.limits import check_limits, limit_builds
 from paas.build.patience import bounded
@@ -100,6 +101,18 @@ class EngineBuilder:
             for image, names in _named(client.api, self._settings, app).items():
                 for name in names if image in images else ():
                     _remove_name(client.api, name)
+
+    def save_images(self, images: Collection[str], out: BinaryIO) -> None:
+        with engine(self._settings) as client:
+            save_images(client.api, images, out)
+
+    def load_images(self, source: BinaryIO, images: Mapping[App, Collection[str]]) -> None:
+        names: dict[str, list[str]] = {}
+        for app, ids in images.items():
+            for image in ids:
+                names.setdefault(image, []).append(image_name(self._settings, app, image))
+        with engine(self._settings) as client:
+            load_images(client.api, source, names)
 
     def tidy(self) -> None:
         """Remove from the engine's cache what earlier builds left there. Raises Unavailable."""

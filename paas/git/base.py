@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from paas.model import App
@@ -89,6 +90,15 @@ class Repos(Protocol):
         self, app: App, old: str | None, new: str, limit: int = 50
     ) -> tuple[tuple[str, str], ...]:
         """Return (id, subject) of commits of `new` that `old` lacks, newest first, cleaned."""
+
+    def frozen(self, app: App) -> AbstractContextManager[Path]:
+        """Give the folder of the repository, in which nothing changes meanwhile; it may be missing.
+
+        Pushes wait for it. For backups.
+        """
+
+    def restore(self, app: App, folder: Path) -> None:
+        """Make the app's repository from such a folder; nothing if the folder is missing."""
 
     def destroy(self, app: App) -> None:
         """Remove the repository."""

@@ -1,7 +1,8 @@
 """git/base.py's Repos, on dulwich: what the rest of paas sees of git."""
 
 import shutil
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -157,6 +158,28 @@ class DulwichRepos:
         with closing(Store(path / "objects", read_shallow(path))) as store:
             found = commits_between(store, old, new, limit)
         return tuple((commit, subject_line(text.strip().split("\n")[0])) for commit, text in found)
+
+    @contextmanager
+    def frozen(self, app: App) -> Iterator[Path]:
+        path = self._path(app)
+        with ExitStack() as stack:
+            if path.exists():
+                stack.enter_context(exclusive(path))
+            yield path
+
+    def restore(self, app: App, folder: Path) -> None:
+        """Objects, refs and the shallow file come from there; the configuration is our own."""
+        if not folder.is_dir():
+            return
+        path = self._path(app)
+        shutil.rmtree(path, ignore_errors=True)
+        ensure_repository(path)
+        for name in ("objects", "refs"):
+            if (folder / name).is_dir():
+                shutil.copytree(folder / name, path / name, dirs_exist_ok=True)
+        for name in ("HEAD", "packed-refs", "shallow"):
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, path / name)
 
     def destroy(self, app: App) -> None:
         shutil.rmtree(self._path(app), ignore_errors=True)

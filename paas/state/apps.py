@@ -46,20 +46,20 @@ class SqliteApps:
         row = self._database.row(f"{SELECT} WHERE apps.id = ?", app)
         if row is None:
             raise NotFound("The app does not exist any more", hint="See apps:list.")
-        return _app(row)
+        return app_from(row)
 
     def find(self, name: str) -> App | None:
         if not name.isascii():  # no app has such a name, and SQLite takes no lone surrogates
             return None
         row = self._database.row(f"{SELECT} WHERE apps.name = ?", name)
-        return _app(row) if row else None
+        return app_from(row) if row else None
 
     def nearest(self, name: str) -> str | None:
         names = [str(row["name"]) for row in self._database.rows("SELECT name FROM apps")]
         return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
     def list(self) -> tuple[App, ...]:
-        return tuple(_app(row) for row in self._database.rows(f"{SELECT} ORDER BY apps.name"))
+        return tuple(app_from(row) for row in self._database.rows(f"{SELECT} ORDER BY apps.name"))
 
     def set_desired(self, app: int, desired: Desired) -> None:
         with self._database.write():
@@ -86,7 +86,8 @@ class SqliteApps:
         return free
 
 
-def _app(row: sqlite3.Row) -> App:
+def app_from(row: sqlite3.Row) -> App:
+    """Return the App of a row of SELECT."""
     return App(
         id=row["id"],
         name=row["name"],

@@ -5,6 +5,7 @@ are ids; a name becomes an id once, in dispatch or in the command, through `apps
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from paas.model import (
@@ -303,6 +304,21 @@ class Notices(Protocol):
         """Return how many wait, and the error of the last attempt that failed."""
 
 
+class Adoption(Protocol):
+    """A database from a backup, checked and made fit for this instance; nothing is replaced yet."""
+
+    @property
+    def apps(self) -> tuple[App, ...]:
+        """Its apps."""
+
+    @property
+    def images(self) -> Mapping[int, frozenset[str]]:
+        """The images of their releases: {app id: image ids}."""
+
+    def commit(self) -> None:
+        """Put it in the place of this instance's database. Raises Conflict if that has apps."""
+
+
 class Store(Protocol):
     """The database of one instance. Connects on first use, so that it can be made before a fork."""
 
@@ -335,6 +351,16 @@ class Store(Protocol):
 
     def check(self) -> tuple[Finding, ...]:
         """Return the database's part of `doctor`."""
+
+    def snapshot(self, path: Path) -> int:
+        """Write a copy that is whole, while others write on; return its schema's number."""
+
+    def adopt(self, file: Path, network: str) -> Adoption:
+        """Check a snapshot, which may be of another instance, and make it fit for this one.
+
+        `network` is the range of addresses of the instance that it comes from. Raises PaasError
+        for a file that is damaged, or of a newer paas.
+        """
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from paas.errors import DiskFull, NotFound, PaasError, Unavailable
@@ -68,6 +68,21 @@ class Database:
             wrong = f"rows of {orphans[0]} belong to nothing" if orphans else problems[0]
             return (Finding("database", "fail", wrong, "Restore a backup of the database."),)
         return (Finding("database", "ok", f"{self._path} is sound"),)
+
+    def snapshot(self, path: Path) -> int:
+        """Write a copy that is whole, while others write on; return its schema's number.
+
+        SQLite's online backup (https://www.sqlite.org/backup.html).
+        """
+        with _in_plain_words(self._path), closing(sqlite3.connect(path)) as copy:
+            path.chmod(0o600)
+            self._connected().backup(copy)
+            return int(copy.execute("PRAGMA user_version").fetchone()[0])
+
+    def replace_with(self, source: sqlite3.Connection) -> None:
+        """Make the content that of another database, in one transaction that others see or not."""
+        with _in_plain_words(self._path):
+            source.backup(self._connected())
 
     def close(self) -> None:
         """Close the connection of this process; the next use opens a new one."""

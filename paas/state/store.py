@@ -1,7 +1,10 @@
 """The database of one instance: one object per topic over one connection."""
 
+from pathlib import Path
+
 from paas.model import Finding
 from paas.settings import Settings
+from paas.state.adoption import SqliteAdoption
 from paas.state.apps import SqliteApps
 from paas.state.config import SqliteConfig
 from paas.state.containers import SqliteContainers
@@ -22,6 +25,7 @@ class SqliteStore:
     """See base.Store. Connects on first use, and again in a forked child."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._database = Database(settings.database)
         self.apps = SqliteApps(self._database)
         self.config = SqliteConfig(self._database)
@@ -40,6 +44,14 @@ class SqliteStore:
     def check(self) -> tuple[Finding, ...]:
         """Return the database's part of `doctor`."""
         return self._database.check()
+
+    def snapshot(self, path: Path) -> int:
+        """Write a whole copy of the database; return its schema's number."""
+        return self._database.snapshot(path)
+
+    def adopt(self, file: Path, network: str) -> SqliteAdoption:
+        """Check a snapshot of another instance, and make it fit for this one."""
+        return SqliteAdoption(self._database, self._settings, file, network)
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""

@@ -3,9 +3,10 @@
 import hashlib
 import re
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from paas.build.base import BuildPlan
 from paas.build.buildpack import Buildpack, Stack, detect, load
@@ -71,6 +72,14 @@ class FakeBuilder:
 
     def remove_images(self, app: App, images: Collection[str]) -> None:
         self.named.get(app.id, set()).difference_update(images)
+
+    def save_images(self, images: Collection[str], out: BinaryIO) -> None:
+        out.write("\n".join(sorted(images)).encode())
+
+    def load_images(self, source: BinaryIO, images: Mapping[App, Collection[str]]) -> None:
+        came = set(source.read().decode().split("\n"))
+        for app, wanted in images.items():
+            self.named[app.id] = came & set(wanted)
 
     def tidy(self) -> None:
         self.left = 0

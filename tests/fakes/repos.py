@@ -4,6 +4,11 @@ What stands behind a line `--- app.json` is the push's app.json.
 """
 
 import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from paas.errors import NotFound, PaasError
@@ -22,6 +27,7 @@ class Commit(TreeSource):
         procfile, _, app_json = text.partition(APP_JSON)
         files = {"Dockerfile": "FROM debian:trixie\n", "Procfile": procfile}
         super().__init__(files | ({"app.json": app_json} if app_json else {}))
+        self.text = text
         self.id = hashlib.sha1(text.encode()).hexdigest()
 
     @property
@@ -99,6 +105,21 @@ class FakeRepos:
         start = order.index(old) + 1 if old in order else 0
         span = order[start : order.index(new) + 1] if new in order else []
         return tuple((commit, "a change") for commit in reversed(span))[:limit]
+
+    @contextmanager
+    def frozen(self, app: App) -> Iterator[Path]:
+        """Give a folder whose one file, with a name that backups take, holds all commits."""
+        with TemporaryDirectory() as folder:
+            kept = {c for (owner, _), c in self.kept.items() if owner == app.id}
+            texts = {commit: self.commits_by_id[commit].text for commit in kept}
+            (Path(folder) / "packed-refs").write_text(json.dumps(texts))
+            yield Path(folder)
+
+    def restore(self, app: App, folder: Path) -> None:
+        for number, text in enumerate(json.loads((folder / "packed-refs").read_text()).values()):
+            commit = Commit(text)
+            self.commits_by_id[commit.id] = commit
+            self.kept[app.id, number] = commit.id
 
     def destroy(self, app: App) -> None:
         self.branches = {key: c for key, c in self.branches.items() if key[0] != app.id}
