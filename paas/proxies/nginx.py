@@ -1,6 +1,6 @@
 """nginx in front: publishes vhosts with one tested, verified reload, and switches without any."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -46,8 +46,9 @@ class NginxProxy:
         self._nginx.require()
         self._routes.ensure()
         self._sites.refresh()
-        text = self._sites.render(site) if site.domains else None
-        return self._change(lambda: {self._file(site.app): text})
+        file, text = self._file(site.app), self._sites.render(site) if site.domains else None
+        served = set(file.read_text().replace(";", " ").split()) if file.exists() else set()
+        return self._change(lambda: {file: text}, frozenset(site.domains) - served)
 
     def withdraw(self, app: str) -> None:
         self._change(lambda: {self._file(app): None})
@@ -73,15 +74,22 @@ class NginxProxy:
     def _file(self, app: str) -> Path:
         return self._folder / "sites" / f"{app_name(app)}.conf"
 
-    def _change(self, read_files: Callable[[], Mapping[Path, str | None]]) -> bool:
-        """Make the files so (None: absent) and let nginx read them; put them back on failure."""
+    def _change(
+        self,
+        read_files: Callable[[], Mapping[Path, str | None]],
+        claims: frozenset[str] = frozenset(),
+    ) -> bool:
+        """Make the files so (None: absent) and let nginx read them; put them back on failure.
+
+        `claims` are domains that are new in them: somebody else's are not taken away.
+        """
         self._make_folders()
         with self._writing():
             old = _replace({**read_files(), **self._shared_files()}, self._unread)
             if not old and not self._is_unread():
                 return False
         try:
-            self._let_nginx_read()
+            self._let_nginx_read(claims)
         except ProxyUnavailable:
             with self._writing():
                 _replace(old, self._unread)
@@ -99,25 +107,27 @@ class NginxProxy:
     def _is_unread(self) -> bool:
         return self._unread.exists() or self._reading.exists()
 
-    def _let_nginx_read(self) -> None:
+    def _let_nginx_read(self, claims: frozenset[str]) -> None:
         """Test and reload, unless another process has done so since our files were written."""
         with locked(self._settings.locks / "nginx-reload.lock"):
             if not self._is_unread():
+                if claims:
+                    self._test(claims)
                 return
             self._reading.touch()
             self._unread.unlink(missing_ok=True)
             try:
-                self._test()
+                self._test(claims)
                 self._nginx.reload()
             except BaseException:
                 self._unread.touch()
                 raise
             self._reading.unlink()
 
-    def _test(self) -> None:
+    def _test(self, claims: frozenset[str]) -> None:
         """Test the configuration; what the owner's part has itself is left out of ours."""
         try:
-            self._nginx.test()
+            _refuse_taken(claims & self._nginx.test())
         except RefusedConfiguration as error:
             yielded = self._yielded_names()
             more = {name for name, words in DUPLICATES.items() if words in error.message} - yielded
@@ -126,7 +136,7 @@ class NginxProxy:
             write_file(self._yielded, "\n".join(sorted(yielded | more)))
             with self._writing():
                 _replace(self._shared_files(), self._unread)
-            self._test()
+            self._test(claims)
 
     def _shared_files(self) -> dict[Path, str | None]:
         yielded = self._yielded_names()
@@ -168,6 +178,14 @@ class NginxProxy:
                 "A server of your own answers for unknown hosts",
                 f"If it should not: remove its default_server and {self._yielded}",
             )
+
+
+def _refuse_taken(domains: Collection[str]) -> None:
+    if domains:
+        raise RefusedConfiguration(
+            f"{min(domains)} is served by nginx already, by a file that is not of paas",
+            hint="Use another domain, or ask the host's owner to remove it there.",
+        )
 
 
 def _replace(files: Mapping[Path, str | None], unread: Path) -> dict[Path, str | None]:

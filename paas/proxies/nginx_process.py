@@ -13,6 +13,7 @@ from paas.settings import Settings
 TIMEOUT = 30.0  # seconds for `nginx -t`, and for a reload to take
 POLL = 0.005
 EMERGENCY = re.compile(r"\[emerg\] (?:[0-9]+#[0-9]+: )?(.*)")
+CONFLICT = re.compile(r'conflicting server name "([^"]+)"')
 WHERE = re.compile(r" in (/\S+?):([0-9]+)$")
 
 
@@ -48,11 +49,14 @@ class NginxProcess:
             )
         return master
 
-    def test(self) -> None:
-        """Let nginx check its configuration. Raises RefusedConfiguration, naming the file."""
+    def test(self) -> frozenset[str]:
+        """Let nginx check its configuration. Raises RefusedConfiguration, naming the file.
+
+        Returns the server names that stand in it twice: nginx only warns, and the first one wins.
+        """
         done = self.run("-t", "-q")
         if done.returncode == 0:
-            return
+            return frozenset(CONFLICT.findall(done.stderr))
         found = EMERGENCY.search(done.stderr)
         cause = found[1] if found else done.stderr.strip().splitlines()[-1]
         where = WHERE.search(cause)

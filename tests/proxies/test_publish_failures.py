@@ -91,6 +91,29 @@ def test_a_template_of_the_owner_takes_the_place_of_the_shipped_one(world: World
     assert answers(world) == 418
 
 
+def test_an_app_cannot_take_a_domain_that_the_owner_serves_himself(world: World) -> None:
+    conf, port = world.settings.nginx_conf, world.settings.http_port
+    own = f"    server {{ listen {port}; server_name www.owner.test; return 204; }}\n}}\n"
+    conf.write_text(conf.read_text().rstrip().removesuffix("}") + own)
+    world.proxy.publish(world.site("blog", 1))
+    assert answers(world, "www.owner.test") == 204
+    before = files(world)
+    thief = Site("shop", (SHOP, "www.owner.test"), (world.service(0),))
+    with pytest.raises(ProxyUnavailable, match=r"www\.owner\.test is served by nginx already"):
+        world.proxy.publish(thief)
+    assert files(world) == before
+    assert answers(world, "www.owner.test") == 204
+    assert world.proxy.publish(world.site("shop", 0))
+
+
+def test_a_domain_that_the_owner_serves_later_stops_no_change_of_the_app(world: World) -> None:
+    world.proxy.publish(world.site("shop", 0))
+    conf, port = world.settings.nginx_conf, world.settings.http_port
+    own = f"    server {{ listen {port}; server_name {SHOP}; return 204; }}\n}}\n"
+    conf.write_text(conf.read_text().rstrip().removesuffix("}") + own)
+    assert world.proxy.publish(world.site("shop", 0, gzip="off"))
+
+
 def test_a_full_disk_leaves_the_old_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.proxy.publish(world.site("shop", 0))
     before = files(world)
