@@ -98,13 +98,17 @@ class Crew:
                 self._start(job)
 
     def _start(self, job: Job) -> None:
+        # A TERM that comes before the child has its own handlers would meet ours, and be lost.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             pid = os.fork()
+            if pid == 0:
+                _work(job, mask)
         except OSError as error:
             log.error("cannot fork for %s: %s", job.name, error)  # noqa: TRY400 - the cause is all there is to say
             return
-        if pid == 0:
-            _work(job)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._workers.append(Worker(job, pid, time.monotonic() + job.limit))
 
     def _has_ended(self, worker: Worker) -> bool:
@@ -124,7 +128,7 @@ def run_here(jobs: Iterable[Job]) -> None:
         job.then(job.run() or 0)
 
 
-def _work(job: Job) -> None:
+def _work(job: Job, mask: Iterable[int]) -> None:
     """Be the child: a session of its own, so that what it starts can be ended with it."""
     status = FAILED
     try:
@@ -132,6 +136,7 @@ def _work(job: Job) -> None:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         Path("/proc/self/comm").write_text("paas-worker")
         status = job.run() or 0
     except PaasError as error:
