@@ -131,14 +131,23 @@ def restart(
     if process is None and dict(config) != dict(release.config):
         _activate_again(platform, app, by, lambda: config)
         return
+    _choose(platform, app, release, process)  # refused before it becomes a deploy
+    with _attempt(platform, app, by, release.commit) as attempt, pipeline.undoing(attempt):
+        slots, chosen = _choose(platform, app, release, process)
+        _replace(attempt, release, chosen, _current_but(platform, app, chosen, slots))
+        attempt.reporter.milestone(f"{app.name} v{release.version} runs on new processes")
+
+
+def _choose(
+    platform: Platform, app: App, release: Release, process: str | None
+) -> tuple[tuple[Slot, ...], list[Slot]]:
+    """Return all processes there should be, and those that are meant. Raises NotFound."""
     slots = fleet.wanted(platform, app, fleet.blueprint(release))
     chosen = [slot for slot in slots if process in {None, slot[0], f"{slot[0]}.{slot[1]}"}]
     if process and not chosen:
         names = " ".join(f"{name}.{slot}" for name, slot in slots)
         raise NotFound(f"{app.name} has no process {process}", hint=f"There are: {names}")
-    with _attempt(platform, app, by, release.commit) as attempt, pipeline.undoing(attempt):
-        _replace(attempt, release, chosen, _current_but(platform, app, chosen, slots))
-        attempt.reporter.milestone(f"{app.name} v{release.version} runs on new processes")
+    return slots, chosen
 
 
 def scale(
