@@ -30,6 +30,7 @@ log = logging.getLogger("paas")
 TEND, SWEEP, RETIRE, REBUILD = "tend", "sweep", "retire", "rebuild"  # lanes
 LIMIT = 300.0  # seconds for one job
 IMAGE_IS_GONE = 3  # the status of a job whose app has to be built again
+AGAIN = 5.0  # seconds between two attempts to end a deploy whose process has died
 BUILD_AGAIN = 300.0  # seconds between two attempts to build
 FAR = 120.0  # seconds: nothing is due later than this, unless the clock was set back
 BLOCKING = {"apps:destroy", "ps:stop"}  # beside these nothing may be started
@@ -54,7 +55,7 @@ class Reconciler:
         self._submit = submit
         self._hearing = Hearing(clock)
         self._draining: dict[str, float] = {}  # container id -> first seen
-        self._abandoned: set[int] = set()  # deploys whose end has been asked for
+        self._abandoned: dict[int, float] = {}  # dead deploy -> when its app was tended
 
     def run(self, *, is_blind: bool = True) -> None:
         """Do one whole pass. One broken app stops nobody. Raises Unavailable.
@@ -124,17 +125,17 @@ class Reconciler:
         return 0
 
     def tend_abandoned(self) -> None:
-        """Tend the apps whose deploy has lost its process; once here, then with every pass."""
-        dead = {
-            record.id: record.app_id
-            for record in self._platform.store.deploys.unfinished()
-            if not workers.is_alive(record.pid, record.pid_started)
-        }
-        for deploy_id in dead.keys() - self._abandoned:
-            with _tolerating(f"deploy {deploy_id}"):
-                app = self._platform.store.apps.by_id(dead[deploy_id])
-                self.tend_soon(app, self._hearing.told())
-        self._abandoned = set(dead)
+        """Tend the apps whose deploy has lost its process, at once and every few seconds."""
+        records = self._platform.store.deploys.unfinished()
+        dead = [r for r in records if not workers.is_alive(r.pid, r.pid_started)]
+        tended = {r.id: self._abandoned.get(r.id, -AGAIN) for r in dead}
+        for record in dead:
+            if self._clock() >= tended[record.id] + AGAIN:
+                tended[record.id] = self._clock()
+                with _tolerating(f"deploy {record.id}"):
+                    app = self._platform.store.apps.by_id(record.app_id)
+                    self.tend_soon(app, self._hearing.told())
+        self._abandoned = tended
 
     def tend_due(self) -> None:
         """Tend the apps whose processes are to be looked after by now."""

@@ -130,6 +130,18 @@ def test_a_deploy_whose_process_has_died_is_ended_before_the_next_pass(
     assert live.store.deploys.get(record.id).state is DeployState.FAILED
 
 
+def test_an_end_that_did_not_succeed_is_tried_again_after_a_few_seconds(
+    live: World, clock: Clock
+) -> None:
+    jobs: list[object] = []
+    reconciler = Reconciler(live.platform, clock, clock, jobs.append)
+    abandon(live, interrupted(live, DeployState.STARTING), "starting")
+    for _ in range(7):  # nobody does the job
+        reconciler.tend_abandoned()
+        clock.now += 1
+    assert len(jobs) == 2
+
+
 def test_a_deploy_at_work_is_left_alone(live: World, reconciler: Reconciler) -> None:
     record = interrupted(live, DeployState.BUILDING)
     with live.platform.locks.app(live.app().id, "anna", "push"):
