@@ -18,6 +18,7 @@ from paas.setup.files import (
     write_settings,
 )
 from paas.setup.host import add_door_user, include_in_nginx
+from paas.setup.kernel import tune_kernel
 from paas.wiring import build_platform
 
 Report = Callable[[str], object]
@@ -115,5 +116,6 @@ STEPS: tuple[tuple[str, Callable[[Settings, Report], object]], ...] = (
     ("Database", _migrate),
     ("Stack and apt cache, from Debian packages", _make_images),
     ("nginx include", include_in_nginx),
+    ("Kernel settings for the proxy", tune_kernel),
     ("Firewall and vhosts", _restore_routes),
 )
