@@ -74,8 +74,7 @@ class Ears:
             try:
                 self._reconciler.hear(self._watch.read())
             except EngineUnavailable:
-                self._watch.close()
-                self._watch = None
+                self.close()
                 raise
 
     def open(self) -> None:
@@ -91,6 +90,12 @@ class Ears:
         else:
             self._was_told = False
             self._reconciler.run()
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._watch:
+            self._watch.close()
+            self._watch = None
 
     def reconcile(self) -> None:
         """Do a pass, unless the engine is away: then open() does it when it is back."""

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 
 from paas.build.rootfs import RootFs, make_image
+from paas.engine_api import api_version
 from paas.settings import Settings
 
 IMAGE = "paas-test/engine:trixie"
@@ -101,10 +102,8 @@ def _capabilities_here() -> list[str]:
 def _wait_until_it_answers(address: str, logs: Callable[[], bytes]) -> None:
     deadline = time.monotonic() + WAIT
     while True:
-        with contextlib.suppress(DockerException):
-            client = docker.DockerClient(address)
-            client.ping()
-            client.close()
+        with contextlib.suppress(OSError):
+            api_version(address, 5)
             return
         if time.monotonic() > deadline:
             raise AssertionError(logs().decode(errors="replace")[-2000:])

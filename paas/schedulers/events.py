@@ -26,11 +26,17 @@ class EngineWatch:
         self._rest = b""
         try:
             self._socket = connect(settings.engine, timeout)
+        except OSError as error:
+            raise self._gone() from error
+        try:
             self._socket.sendall(_request(settings.instance, version))
             self._read_head()
             self._socket.setblocking(False)
-        except OSError as error:
-            raise self._gone() from error
+        except BaseException as error:
+            self._socket.close()
+            if isinstance(error, OSError):
+                raise self._gone() from error
+            raise
 
     def fileno(self) -> int:
         return self._socket.fileno()

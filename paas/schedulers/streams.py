@@ -72,12 +72,13 @@ def hijack(
     `timeout` covers connecting and the answer's head; afterwards the connection has none.
     """
     sock = connect(engine, timeout)
+    output = sock.makefile("rb")
     try:
-        output = sock.makefile("rb")
         sock.sendall(_request(f"/v{version}{path}", json.dumps(body).encode()))
         _expect_upgrade(output)
         sock.settimeout(None)
     except BaseException:
+        output.close()
         sock.close()
         raise
     return Hijacked(sock, output)

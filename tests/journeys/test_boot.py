@@ -17,6 +17,7 @@ from tests.journeys.test_first_push import write_version
 
 APPS = int(os.environ.get("PAAS_TEST_APPS", "12"))
 LIMIT = 60.0  # seconds until everything answers
+pytestmark = pytest.mark.timeout(300 + 15 * APPS)
 SLOW, BROKEN = "app0", "app1"
 # Both start well until a moment; whoever starts them after it meets the other side of them.
 PROCFILES = {
