@@ -36,7 +36,6 @@ def main() -> int:
     """Refresh, unless another process does so now; return the exit status."""
     os.nice(NICE)
     settings = load()
-    settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (settings.locks / "refresh.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
