@@ -295,4 +295,5 @@ def open_log(path: Path) -> None:
         level=logging.INFO,
         format="%(asctime)s %(process)d %(levelname)s %(message)s",
     )
+    logging.raiseExceptions = False  # a log that cannot be written tells no client of it
     logging.getLogger("dulwich").setLevel(logging.WARNING)  # it tells each client's capabilities

@@ -1,5 +1,6 @@
 """In the child: who is it, find the command, authorise, parse, call, show errors -> exit status."""
 
+import errno
 import importlib
 import logging
 import pkgutil
@@ -15,13 +16,14 @@ import paas.commands
 from paas.commands.declare import REGISTRY, Access, Command, Context
 from paas.doors.control import Control, Interrupted
 from paas.doors.request import Request
-from paas.errors import Forbidden, PaasError, UsageError
+from paas.errors import DiskFull, Forbidden, PaasError, UsageError
 from paas.model import LOCAL_ADMIN, Actor
 from paas.platform import Platform
 from paas.show import nearest, show_error, topic_help, topics
 
 log = logging.getLogger("paas")
 
+FULL = {errno.ENOSPC, errno.EDQUOT}
 PLACES = 50  # commands of one ssh key at the same time: a quarter of all that the daemon runs
 MOVED_FLAGS = frozenset({"--force", "--quiet"})
 
@@ -45,16 +47,22 @@ def handle(platform: Platform, request: Request, uid: int, control: Control) -> 
         return 128 + signal.SIGINT
     except BrokenPipeError:
         return 128 + signal.SIGPIPE
-    except Exception:
-        identity = secrets.token_hex(4)
-        log.exception("error %s in %s", identity, request.argv[:1])
-        show_error(
-            PaasError(
-                "paas made a mistake, and what was typed may be half done",
-                hint=f"The host's owner finds the cause in paas's log under {identity}",
-            )
-        )
-        return 1
+    except Exception as error:
+        unforeseen = _explain(error, request)
+        show_error(unforeseen)
+        return unforeseen.exit_status
+
+
+def _explain(error: Exception, request: Request) -> PaasError:
+    """Return what the user is told of an error that nobody expected; the log has the cause."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return DiskFull("The disk is full", hint="Free some space, then try again.")
+    identity = secrets.token_hex(4)
+    log.error("error %s in %s", identity, request.argv[:1], exc_info=error)
+    return PaasError(
+        "paas made a mistake, and what was typed may be half done",
+        hint=f"The host's owner finds the cause in paas's log under {identity}",
+    )
 
 
 def _run(platform: Platform, request: Request, uid: int, control: Control) -> int:

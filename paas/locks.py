@@ -5,7 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,7 +141,8 @@ def _try_byte(descriptor: int, place: int) -> bool:
 
 def _write_holder(descriptor: int, holder: Holder) -> None:
     os.ftruncate(descriptor, 0)
-    os.write(descriptor, json.dumps([holder.actor, holder.reason, holder.since]).encode())
+    with suppress(OSError):  # a full disk keeps nobody from working: only the name is not told
+        os.write(descriptor, json.dumps([holder.actor, holder.reason, holder.since]).encode())
 
 
 def _read_holder(descriptor: int) -> Holder:

@@ -1,5 +1,6 @@
 """Finding, authorising, parsing and failing, without a daemon around it."""
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,6 +106,7 @@ def declare() -> None:
             "abort": click.Abort(),
             "exit": click.exceptions.Exit(9),
             "bug": ValueError("secret cause"),
+            "full": OSError(errno.ENOSPC, "No space left on device"),
         }[how]
 
     @command("version", access=Access.ANYONE)
@@ -310,6 +312,11 @@ def test_a_bug_shows_a_number_whose_cause_only_the_log_knows(
     assert "secret cause" not in said
     assert number in caplog.text
     assert "secret cause" in caplog.text
+
+
+def test_a_full_disk_is_called_so(platform: Small, capsys: pytest.CaptureFixture[str]) -> None:
+    assert local(platform, "shop:fail", "full") == 75
+    assert "The disk is full" in capsys.readouterr().err
 
 
 def test_every_module_of_commands_declares_into_the_registry() -> None:

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import threading
@@ -34,6 +35,19 @@ def test_a_held_lock_says_who_works(locks: Locks) -> None:
         pass
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+
+
+def test_a_full_disk_keeps_nobody_from_a_lock(
+    locks: Locks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", refuse)
+    with locks.app(1, "anna", "ps:stop"):
+        holder = locks.holder(1)
+    assert holder is not None
+    assert holder.actor == "somebody"
 
 
 def test_a_lock_dies_with_its_holder(locks: Locks) -> None:

@@ -5,6 +5,7 @@ which every link leads to an object that is there, or to a parent beyond the edg
 history.
 """
 
+import errno
 import os
 import resource
 import select
@@ -16,13 +17,14 @@ from typing import IO, Protocol
 
 from dulwich.pack import Pack, UnpackedObjectIterator
 
-from paas.errors import SourceRefused
+from paas.errors import DiskFull, PaasError, SourceRefused
 from paas.git.limits import Limits
 from paas.git.names import DIRECTORY, SUBMODULE
 from paas.git.objects import parse_commit, parse_tag, parse_tree
 from paas.git.quarantine import Quarantine
 from paas.git.scan import BLOB, COMMIT, PIECE, TAG, TREE, PackStream
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 TOO_LONG = "The pack took too long to unpack"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 # Faults of old tools that do no harm and stand in many real histories (git-fsck(1)).
@@ -58,7 +60,7 @@ class Indexer(Protocol):
         """Read the pack to its end. Raises SourceRefused, OSError."""
 
     def finish(self) -> None:
-        """Index what was read and check it. Raises SourceRefused."""
+        """Index what was read and check it. Raises SourceRefused, DiskFull."""
 
     def close(self) -> None:
         """Stop whatever still works."""
@@ -126,7 +128,7 @@ class GitIndexer:
         with suppress(BrokenPipeError):  # its exit status tells why it read no more
             self._input.close()
 
-    def _explain(self, status: int) -> SourceRefused:
+    def _explain(self, status: int) -> PaasError:
         """Say why index-pack stopped: its first error, or else how it died."""
         lines = self._errors.read_text(errors="replace").splitlines()
         told = [line.partition(": ")[2] for line in lines if line.startswith(("error:", "fatal:"))]
@@ -134,6 +136,8 @@ class GitIndexer:
             return SourceRefused(TOO_LONG)
         if any("did not receive expected object" in line for line in told):
             return Incomplete(told[-1].rpartition(" ")[2])
+        if any(os.strerror(full) in line for line in told for full in FULL):
+            return DiskFull("The disk is full", hint="Free some space, then push again.")
         why = told[0] if told else f"git index-pack ended with {status}"
         return SourceRefused(f"The pack was refused: {why}")
 

@@ -53,6 +53,16 @@ def test_a_connection_cut_in_the_pack_changes_nothing(host: Host, share: float) 
     assert host.talk(REQUEST)[0] == 0
 
 
+def test_a_disk_that_is_full_in_the_pack_is_called_so(host: Host, tmp_path: Path) -> None:
+    words = "fatal: write error: No space left on device"
+    git = tmp_path / "git"
+    git.write_text(f"#!/bin/sh\ncat > /dev/null\necho '{words}' >&2\nexit 128\n")
+    git.chmod(0o755)
+    host.plan["git"] = str(git)
+    _, said = host.talk(REQUEST)
+    assert b"The disk is full" in said
+
+
 def test_a_server_killed_in_the_pack_leaves_what_sweep_removes(host: Host) -> None:
     with start_server(host) as server:
         send(server, REQUEST[: len(REQUEST) // 2])
