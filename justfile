@@ -16,6 +16,10 @@ test:
 journeys:
     {{python}} -m pytest -m journey
 
+# Inject faults, the long way; writes docs/reliability.md. Options: --quick, --seed N, names.
+faults *args:
+    {{python}} -m tests.faults {{args}}
+
 # Format and mend what can be mended.
 fix:
     .venv/bin/ruff format .

@@ -26,12 +26,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "faults: parts of the host fail; `just faults` is longer")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs real programs by where it stands, so that the fast tests stay fast."""
     here = Path(__file__).parent
     for item in items:
         place = str(item.path.relative_to(here))
-        if place.startswith("journeys/"):
+        if place.startswith("faults/"):
+            item.add_marker(pytest.mark.faults)
+        if place.startswith(("journeys/", "faults/")):
             item.add_marker(pytest.mark.journey)
         elif place.startswith(REAL):
             item.add_marker(pytest.mark.real)

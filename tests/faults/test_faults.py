@@ -1,0 +1,30 @@
+"""The short form of the fault suite; `just faults` is the long one."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.suite import SCENARIOS, inject
+from tests.faults.world import World, build_world
+
+SEED = secrets.randbelow(1 << 16)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with build_world(SEED) as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", [n for n, s in SCENARIOS.items() if s.is_usual])
+def test_everything_is_whole_after(name: str, world: World) -> None:
+    tally = inject(name, world, quick=True)
+    assert tally.is_good, f"seed {SEED}: {tally.failures}"
+
+
+@pytest.mark.parametrize("name", [n for n, s in SCENARIOS.items() if not s.is_usual])
+def test_everything_is_whole_in_a_world_of_its_own_after(name: str) -> None:
+    with SCENARIOS[name].build(SEED) as world:
+        tally = inject(name, world, quick=True)
+    assert tally.is_good, f"seed {SEED}: {tally.failures}"
