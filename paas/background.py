@@ -21,7 +21,7 @@ from paas.keys import write_authorized_keys
 from paas.liveness import ASK, RESTART, Liveness
 from paas.platform import Platform
 from paas.reconcile import REBUILD, RETIRE, SWEEP, TEND, Reconciler
-from paas.retention import PRUNE, Pruner
+from paas.retention import PRUNE, Pruner, remove_orphans
 from paas.schedulers.base import Watch  # noqa: TC001 - no cycle to avoid
 from paas.settings import Settings
 from paas.upkeep import start_refresh
@@ -199,6 +199,7 @@ def _tasks(platform: Platform, reconciler: Reconciler, ears: Ears, crew: Crew) -
         Task("reconcile", MINUTE, lambda _: ears.reconcile()),
         Task("prune", MINUTE, lambda p: pruner.run(p, crew.submit)),
         Task("notices", OFTEN, lambda p: _submit(crew, webhooks.due_jobs(p, time.time()))),
+        Task("orphans", HOUR, forked("orphans", UPKEEP, remove_orphans)),
         Task("tidy", MINUTE, forked("tidy", UPKEEP, lambda p: p.builder.tidy())),
         Task("repositories", MINUTE, forked("repositories", REPOS, lambda p: p.repos.sweep())),
         Task("refresh", 12 * HOUR, lambda p: start_refresh(p.settings)),

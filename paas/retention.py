@@ -71,6 +71,17 @@ def prune(platform: Platform, app: App) -> None:
         platform.store.releases.drop(release)
 
 
+def remove_orphans(platform: Platform) -> None:
+    """Remove images of apps that are gone and of builds that were interrupted.
+
+    Not while a deploy is unfinished: its image may have no name yet. Raises Unavailable.
+    """
+    if not platform.store.deploys.unfinished():
+        gone = platform.builder.remove_orphans([app.id for app in platform.store.apps.list()])
+        if gone:
+            log.info("removed %d images that nobody wants", gone)
+
+
 class Pruner:
     """Prunes apps after their deploys, for the background. It remembers what it has looked at."""
 

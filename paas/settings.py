@@ -44,6 +44,7 @@ class Settings:
     max_builds: int = 2
     build_timeout: int = 1200
     build_memory: int = 2048 * MB
+    cache_budget: int = 10 * 1024 * MB
     app_memory: int = 512 * MB
     health_timeout: int = 60
     release_timeout: int = 3600

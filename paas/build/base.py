@@ -60,4 +60,13 @@ class Builder(Protocol):
         """
 
     def tidy(self) -> None:
-        """Remove what builds left in the engine's cache; for the background. Raises Unavailable."""
+        """Remove what builds left in the engine's cache; for the background. Raises Unavailable.
+
+        What this instance's builds keep there is held to settings.cache_budget.
+        """
+
+    def remove_orphans(self, apps: Collection[int]) -> int:
+        """Remove images of apps whose ids are not among these, and of interrupted builds.
+
+        No build may be at work. Return how many went. Raises EngineUnavailable.
+        """

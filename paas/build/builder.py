@@ -13,13 +13,15 @@ from docker.errors import APIError, ImageNotFound
 from paas.build.apt_cache import apt_cache_url
 from paas.build.base import BuildPlan
 from paas.build.buildpack import Buildpack, Stack, detect, load
+from paas.build.cache import own_records, read_ledger, trim, write_ledger
 from paas.build.context import Context, make_context
 from paas.build.dockerfile import CA_FILE, CONTEXT, Checked, Rules, check_dockerfile
 from paas.build.engine_build import BuildRequest, run_build
 from paas.build.explain import explain
 from paas.build.images import load_images, save_images
-from paas.build.leftovers import forget_contexts, has_notes, note_context
+from paas.build.leftovers import forget_contexts, note_steps, take_notes
 from paas.build.limits import check_limits, limit_builds
+from paas.build.orphans import remove_orphans
 from paas.build.patience import bounded
 from paas.build.progress import Progress
 from paas.build.registry import Logins, ensure_image
@@ -115,11 +117,27 @@ class EngineBuilder:
             load_images(client.api, source, names)
 
     def tidy(self) -> None:
-        """Remove from the engine's cache what earlier builds left there. Raises Unavailable."""
-        directory = self._settings.run / "contexts"
-        if has_notes(directory):
-            with engine(self._settings) as client:
-                forget_contexts(directory, client.api)
+        """Remove from the engine's cache what earlier builds left there. Raises Unavailable.
+
+        Asked only after builds: the engine adds up all its disk use for the answer.
+        """
+        notes, spans = take_notes(self._settings.run / "contexts")
+        if not notes:
+            return
+        ledger = self._settings.root / "build-cache.json"
+        with engine(self._settings) as client:
+            records = client.api.df()["BuildCache"] or ()
+            forget_contexts(spans, client.api, records)
+            ours = (read_ledger(ledger) | own_records(spans, records)) & {r["ID"] for r in records}
+            gone = trim(client.api, ours, records, self._settings.cache_budget)
+        write_ledger(ledger, ours - set(gone))
+        for note in notes:
+            note.unlink(missing_ok=True)
+
+    def remove_orphans(self, apps: Collection[int]) -> int:
+        """Remove images of apps that are not among these, and of interrupted builds."""
+        with engine(self._settings) as client:
+            return remove_orphans(client.api, self._settings, apps)
 
     def _rules(self, plan: BuildPlan, api: APIClient) -> Rules:
         settings = self._settings
@@ -182,7 +200,7 @@ class EngineBuilder:
             run_build(request, context, new_feed, Room(settings).is_short)
         finally:
             spans = (span for attempt in attempts for span in attempt.spans())
-            note_context(settings.run / "contexts", spans)
+            note_steps(settings.run / "contexts", spans)
         attempts[-1].finish()
         return attempts[-1]
 

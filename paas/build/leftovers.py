@@ -27,33 +27,34 @@ DESCRIPTIONS = dict(
 Span = tuple[str, int, int]  # vertex name, start, end in nanoseconds since the epoch
 
 
-def note_context(directory: Path, spans: Iterable[Span]) -> None:
-    """Remember when a build's context was received and unpacked."""
+def note_steps(directory: Path, spans: Iterable[Span]) -> None:
+    """Remember when a build's context was received and unpacked, and when its steps ran."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{time.time_ns()}.json").write_text(json.dumps(list(spans)))
 
 
-def has_notes(directory: Path) -> bool:
-    """Whether a build left something since the last look."""
-    return any(directory.glob("*.json"))
+def take_notes(directory: Path) -> tuple[tuple[Path, ...], tuple[Span, ...]]:
+    """Return the notes that builds left since the last look, and what stands in them."""
+    notes = tuple(sorted(directory.glob("*.json")))
+    spans = (span for note in notes for span in json.loads(note.read_text()))
+    return notes, tuple((name, start, end) for name, start, end in spans)
 
 
-def forget_contexts(directory: Path, api: APIClient) -> int:
-    """Remove the records of all noted builds, by id; return how many. Raises docker's errors."""
-    notes = sorted(directory.glob("*.json"))
-    spans = [tuple(span) for note in notes for span in json.loads(note.read_text())]
-    records: Sequence[Mapping[str, Any]] = api.df()["BuildCache"] or () if spans else ()
+def forget_contexts(
+    spans: Iterable[Span], api: APIClient, records: Sequence[Mapping[str, Any]]
+) -> int:
+    """Remove the records of these contexts, by id; return how many. Raises docker's errors."""
     ours = [found for span in spans if (found := record_of(span, records))]
     for record in ours:
         api.prune_builds(filters={"id": [record]}, all=True)  # type: ignore[arg-type] # lacks id
-    for note in notes:
-        note.unlink(missing_ok=True)
     return len(ours)
 
 
 def record_of(span: Sequence[Any], records: Sequence[Mapping[str, Any]]) -> str | None:
     """Return the id of the record that was made during the span, if only one can be it."""
     name, start, end = span
+    if name not in DESCRIPTIONS:
+        return None
     found = [
         record["ID"]
         for record in records
@@ -61,12 +62,12 @@ def record_of(span: Sequence[Any], records: Sequence[Mapping[str, Any]]) -> str 
         and not record["Shared"]
         and not record.get("Parent")
         and not record.get("Parents")
-        and start <= _nanoseconds(record["CreatedAt"]) <= end
+        and start <= nanoseconds(record["CreatedAt"]) <= end
     ]
     return str(found[0]) if len(found) == 1 else None
 
 
-def _nanoseconds(stamp: str) -> int:
+def nanoseconds(stamp: str) -> int:
     """Return nanoseconds of an RFC 3339 time with up to nine digits after the point."""
     seconds, _, fraction = stamp.rstrip("Z").partition(".")
     whole = int(datetime.fromisoformat(f"{seconds}+00:00").timestamp())

@@ -91,9 +91,13 @@ class Progress:
         return failed[0] if failed else None
 
     def spans(self) -> Iterator[tuple[str, int, int]]:
-        """Yield (vertex name, start, end) of what handled the context, in nanoseconds."""
+        """Yield (vertex name, start, end) of all that left records in the cache, in nanoseconds.
+
+        That is what handled the context, and each step that was not found there.
+        """
         for step in self._steps.values():
-            if step.name in CONTEXT_VERTICES and step.started:
+            is_ours = step.name in CONTEXT_VERTICES or (step.is_instruction and not step.cached)
+            if is_ours and step.started:
                 yield step.name, step.started, step.completed
 
     def _trace(self, status: StatusResponse) -> None:

@@ -81,6 +81,12 @@ class FakeBuilder:
         for app, wanted in images.items():
             self.named[app.id] = came & set(wanted)
 
+    def remove_orphans(self, apps: Collection[int]) -> int:
+        gone = self.named.keys() - set(apps)
+        for app in gone:
+            del self.named[app]
+        return len(gone)
+
     def tidy(self) -> None:
         self.left = 0
 
