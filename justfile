@@ -14,7 +14,7 @@ test:
 
 # Users' stories with real git, ssh, Docker and nginx.
 journeys:
-    {{python}} -m pytest -m journey
+    {{python}} -m pytest -m "journey and not faults"
 
 # Inject faults, the long way; writes docs/reliability.md. Options: --quick, --seed N, names.
 faults *args:

@@ -47,7 +47,7 @@ def handle(platform: Platform, request: Request, uid: int, control: Control) -> 
         return 128 + signal.SIGINT
     except BrokenPipeError:
         return 128 + signal.SIGPIPE
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the one place that may; _explain logs it
         unforeseen = _explain(error, request)
         show_error(unforeseen)
         return unforeseen.exit_status
