@@ -10,6 +10,7 @@ import pytest
 from paas.schedulers import docker_logs
 from paas.schedulers.docker_logs import BACKLOG, Stamped
 from paas.schedulers.engine import Engine
+from tests.contracts.engines import until
 
 
 class Flood:
@@ -34,8 +35,7 @@ def test_a_flood_waits_for_its_reader_and_ends_with_him(monkeypatch: pytest.Monk
     engine = Engine("unix:///nowhere")
     lines = docker_logs.read_logs(engine, {"1": "web.1"}, 0, follow=True)
     next(lines)
-    while flood.written < BACKLOG:
-        time.sleep(0.01)
+    assert until(lambda: flood.written, lambda written: written >= BACKLOG) >= BACKLOG
     time.sleep(0.1)  # enough for another 10,000
     assert flood.written <= BACKLOG + 2
     lines.close()  # type: ignore[attr-defined] # it is a generator
