@@ -30,7 +30,7 @@ def apps_create(context: Context, app: str) -> None:
 @listing
 def apps_list(context: Context, style: str) -> None:
     """List all apps."""
-    names = [app.name for app in context.platform.store.apps.list()]
+    names = [app.name for app in context.apps()]
     if not names and style != "json":
         click.echo(f"{PROBLEM}You haven't deployed any applications yet", err=True)
         return
@@ -49,7 +49,7 @@ def apps_destroy(context: Context, app: str, force: bool) -> None:
 
     Asks to type the app's name, unless --force is given. Nothing of it can be brought back.
     """
-    found = context.platform.store.apps.get(app)
+    found = context.app(app)
     if not force:
         _confirm(app)
     context.control.outlive_client()
@@ -62,7 +62,7 @@ def apps_destroy(context: Context, app: str, force: bool) -> None:
 @click.argument("app")
 def apps_exists(context: Context, app: str) -> None:
     """Say by the exit status whether an app exists: 0 or 20."""
-    context.platform.store.apps.get(app)
+    context.app(app)
 
 
 @command(
@@ -76,10 +76,10 @@ def apps_report(context: Context, app: str | None, style: str, only: str | None)
     """Describe an app, or all apps."""
     platform = context.platform
     if app:
-        values = _describe(platform, platform.store.apps.get(app))
+        values = _describe(platform, context.app(app))
         show_report("app", app, values, style, only)
         return
-    every = {each.name: _describe(platform, each) for each in platform.store.apps.list()}
+    every = {each.name: _describe(platform, each) for each in context.apps()}
     show_reports("app", every, style, only)
 
 

@@ -37,7 +37,7 @@ def checks_set(context: Context, app: str, key: str, value: str) -> None:
     their connections).
     """
     platform = context.platform
-    checks.set_property(platform, platform.store.apps.get(app), key, value)
+    checks.set_property(platform, context.app(app), key, value)
     click.echo(f"{STEP}{key} of {app} is {value or 'the default'}; it holds from the next start")
 
 
@@ -51,7 +51,7 @@ def checks_set(context: Context, app: str, key: str, value: str) -> None:
 def checks_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show the checks of an app, or of all apps: what was set, and what holds in the end."""
     platform = context.platform
-    apps = (platform.store.apps.get(app),) if app else platform.store.apps.list()
+    apps = (context.app(app),) if app else context.apps()
     values = {each.name: _describe(platform, each) for each in apps}
     if app and style == JSON:
         show_json(values[app][only] if only else values[app])
@@ -70,7 +70,7 @@ def checks_report(context: Context, app: str | None, style: str, only: str | Non
 def checks_run(context: Context, app: str, process: str | None, style: str) -> int:
     """Ask the processes that run now, once each. Exit 1 if one is not healthy."""
     platform = context.platform
-    found = platform.store.apps.get(app)
+    found = context.app(app)
     results = {row.process: _run(platform, found, row) for row in _rows(platform, found, process)}
     if style == JSON:
         show_json([{"process": p, "problem": text or None} for p, text in results.items()])

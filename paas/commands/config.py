@@ -52,7 +52,7 @@ def config_set(
 @no_restart
 def config_unset(context: Context, app: str, keys: tuple[str, ...], no_restart: bool) -> None:
     """Remove config vars and activate the rest in a new release."""
-    known = context.platform.store.config.get(context.platform.store.apps.get(app).id)
+    known = context.platform.store.config.get(context.app(app).id)
     present = [key for key in keys if key in known]
     for key in keys:
         verb = "Unsetting" if key in known else "Skipping, it is not set:"
@@ -66,7 +66,7 @@ def config_unset(context: Context, app: str, keys: tuple[str, ...], no_restart: 
 @click.argument("key")
 def config_get(context: Context, app: str, key: str) -> None:
     """Print one value as it is; exit 1 if it is not set."""
-    values = context.platform.store.config.get(context.platform.store.apps.get(app).id)
+    values = context.platform.store.config.get(context.app(app).id)
     if key not in values:
         raise PaasError(
             f"{clean(key)} is not set for {app}", hint=f"config:keys {app} lists what is set"
@@ -83,7 +83,7 @@ def config_get(context: Context, app: str, key: str) -> None:
 @listing
 def config_show(context: Context, app: str, style: str) -> None:
     """Print all config vars with their values."""
-    values = context.platform.store.config.get(context.platform.store.apps.get(app).id)
+    values = context.platform.store.config.get(context.app(app).id)
     if style == "json":
         show_json(dict(values))
         return
@@ -99,7 +99,7 @@ def config_show(context: Context, app: str, style: str) -> None:
 @listing
 def config_keys(context: Context, app: str, style: str) -> None:
     """List the keys that are set, without values."""
-    found = context.platform.store.apps.get(app)
+    found = context.app(app)
     show_list(f"{app} config keys", context.platform.store.config.get(found.id), style)
 
 
@@ -136,7 +136,7 @@ def _change(
     store_only: bool,
 ) -> None:
     platform = context.platform
-    found = platform.store.apps.get(app)
+    found = context.app(app)
     if store_only:
         platform.store.config.change(found.id, values, remove)
         click.echo(f"{DETAIL}Stored for the next release; now: ps:restart {app}")

@@ -9,7 +9,7 @@ import click
 
 from paas.doors.control import Control
 from paas.doors.request import Request
-from paas.model import Actor
+from paas.model import Actor, App
 from paas.platform import Platform
 
 
@@ -17,7 +17,11 @@ class Access(StrEnum):
     """What an actor needs. The default of a command that says nothing is HOST."""
 
     ANYONE = "anyone"  # every key that is known: help, version
-    DEPLOYER = "deployer"  # may push and operate apps; today every key
+    MEMBER = "member"  # names no app, or one that does not exist yet: apps:list, apps:create
+    VIEWER = "viewer"  # reads an app, but no values of its config
+    DEPLOYER = "deployer"  # pushes and operates an app
+    OWNER = "owner"  # may end, rename, open or hand over an app
+    ADMIN = "admin"  # what concerns all apps: global settings, audit
     HOST = "host"  # touches the host's safety: root on the host, unless the owner allows remote
 
 
@@ -29,6 +33,17 @@ class Context:
     request: Request
     actor: Actor
     control: Control = field(default_factory=Control)  # without a client, nothing ever happens
+
+    def app(self, name: str) -> App:
+        """Return the app that was typed. Raises NotFound (20), also for one that may not be seen.
+
+        The only way from a name to an app in a command: this is where access is checked.
+        """
+        return self.platform.store.apps.get(name)
+
+    def apps(self) -> tuple[App, ...]:
+        """Return all apps that the actor may see, by name."""
+        return self.platform.store.apps.list()
 
 
 @dataclass(frozen=True)

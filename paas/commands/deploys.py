@@ -29,7 +29,7 @@ BLOCK = 65536
 @listing
 def deploys_list(context: Context, app: str, style: str) -> None:
     """List the deploys of an app, newest first, with their states and durations."""
-    found = context.platform.store.apps.get(app)
+    found = context.app(app)
     deploys = context.platform.store.deploys.list(found.id)
     if style == JSON:
         show_json([_row(deploy) for deploy in deploys])
@@ -53,7 +53,7 @@ def deploys_list(context: Context, app: str, style: str) -> None:
 @listing
 def deploys_info(context: Context, app: str, deploy: str | None, style: str) -> None:
     """Describe a deploy (default: the last one): state, cause, and how long each step took."""
-    record = _find(context.platform, app, deploy)
+    record = _find(context, app, deploy)
     values = _row(record) | {"branch": record.branch, "cancelled_by": record.cancelled_by}
     steps = list(_steps(record))
     if style == JSON:
@@ -73,7 +73,7 @@ def deploys_info(context: Context, app: str, deploy: str | None, style: str) -> 
 @click.option("-t", "--follow", is_flag=True, help="Go on until a deploy at work has ended.")
 def deploys_log(context: Context, app: str, deploy: str | None, follow: bool) -> None:
     """Print the complete log of a deploy (default: the last one), tools' output included."""
-    record = _find(context.platform, app, deploy)
+    record = _find(context, app, deploy)
     path = context.platform.settings.logs / "deploys" / f"{record.id}.log"
     if not path.exists():
         raise NotFound(f"There is no log of deploy {record.id}")
@@ -95,30 +95,30 @@ def deploys_cancel(context: Context, app: str, deploy: str | None) -> None:
     back.
     """
     platform = context.platform
-    record = _find(platform, app, deploy) if deploy else _at_work(platform, app)
+    record = _find(context, app, deploy) if deploy else _at_work(context, app)
     context.control.outlive_client()
     click.echo(f"{STEP}Cancelling deploy {record.id} of {app}")
     ended = cancel.cancel(platform, record, context.actor)
     click.echo(f"{DETAIL}It is {ended.state}; nothing was changed")
 
 
-def _at_work(platform: Platform, app: str) -> Deploy:
-    found = platform.store.apps.get(app)
-    for record in platform.store.deploys.unfinished():
+def _at_work(context: Context, app: str) -> Deploy:
+    found = context.app(app)
+    for record in context.platform.store.deploys.unfinished():
         if record.app_id == found.id:
             return record
     raise Conflict(f"{app} has no deploy at work", hint=f"deploys:list {app} shows all.")
 
 
-def _find(platform: Platform, app: str, deploy: str | None) -> Deploy:
-    found = platform.store.apps.get(app)
+def _find(context: Context, app: str, deploy: str | None) -> Deploy:
+    found = context.app(app)
     if deploy is None:
-        return _latest(platform, found)
+        return _latest(context.platform, found)
     if not NUMBER.fullmatch(deploy):
         raise UsageError(
             f"{deploy!r} is not a deploy", hint=f"deploys:list {app} shows their numbers."
         )
-    record = platform.store.deploys.get(int(deploy))
+    record = context.platform.store.deploys.get(int(deploy))
     if record.app_id != found.id:
         raise NotFound(f"{app} has no deploy {deploy}", hint=f"deploys:list {app} shows them.")
     return record

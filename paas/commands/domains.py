@@ -42,7 +42,7 @@ def domains_remove(context: Context, app: str, domains: tuple[str, ...]) -> None
 @click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
 def domains_set(context: Context, app: str, domains: tuple[str, ...]) -> None:
     """Make these the app's only added domains. The default one stays."""
-    now = context.platform.store.domains.list(context.platform.store.apps.get(app).id)
+    now = context.platform.store.domains.list(context.app(app).id)
     _change(context, app, add=domains, remove=now)
 
 
@@ -57,10 +57,10 @@ def domains_report(context: Context, app: str | None, style: str, only: str | No
     """Show the domains of an app, or of all apps."""
     platform = context.platform
     if app:
-        values = _describe(platform, platform.store.apps.get(app))
+        values = _describe(platform, context.app(app))
         show_report("domains", app, values, style, only)
         return
-    every = {each.name: _describe(platform, each) for each in platform.store.apps.list()}
+    every = {each.name: _describe(platform, each) for each in context.apps()}
     show_reports("domains", every, style, only)
 
 
@@ -69,7 +69,7 @@ def _change(
 ) -> None:
     """Change the domains and serve them; when nginx refuses, they stay as they were."""
     platform = context.platform
-    found = platform.store.apps.get(app)
+    found = context.app(app)
     with platform.locks.app(found.id, context.actor.name, "domains"):
         before = platform.store.domains.list(found.id)
         platform.store.domains.change(found.id, add, remove)

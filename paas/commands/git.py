@@ -33,7 +33,7 @@ def git_receive_pack(context: Context, app: str) -> int:
 @click.argument("app")
 def git_upload_pack(context: Context, app: str) -> int:
     """Send what was pushed. Typed by git clone and git fetch."""
-    found = context.platform.store.apps.get(parse_repository(app))
+    found = context.app(parse_repository(app))
     return context.platform.repos.upload(found, sys.stdin.buffer, sys.stdout.buffer)
 
 

@@ -33,7 +33,7 @@ def logs(context: Context, app: str, follow: bool, lines: int, process: str | No
     The log of a release ends with its processes; deploys:log has what a deploy said.
     """
     platform = context.platform
-    found = platform.store.apps.get(app)
+    found = context.app(app)
     rows = _rows(platform, found, process)
     if not rows:
         raise PaasError(

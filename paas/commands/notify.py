@@ -37,7 +37,7 @@ def notify_set(context: Context, app: str | None, url: str | None, *, is_global:
         _require_host(context)
     if url is None or (app is None and not is_global):
         raise UsageError("An app (or --global) and a URL are needed", hint="See notify:help")
-    found = context.platform.store.apps.get(app) if app else None
+    found = context.app(app) if app else None
     if url:
         webhooks.parse_url(url)
         webhooks.secret_of(context.platform.store.properties)
@@ -62,13 +62,12 @@ def notify_report(
     """Show where notices go and how many wait; to root on the host also the secret."""
     if is_global and app:
         raise UsageError("Give an app or --global, not both", hint="See notify:help")
-    store = context.platform.store
     if is_global:
         show_report("notify", "global", _values(context, None), style, only)
     elif app:
-        show_report("notify", app, _values(context, store.apps.get(app).id), style, only)
+        show_report("notify", app, _values(context, context.app(app).id), style, only)
     else:
-        values = {each.name: _values(context, each.id) for each in store.apps.list()}
+        values = {each.name: _values(context, each.id) for each in context.apps()}
         show_reports("notify", {"global": _values(context, None), **values}, style, only)
 
 

@@ -38,8 +38,7 @@ def ps_report(context: Context, app: str | None, style: str, only: str | None) -
 
     A process that met a wall (memory, a read-only file system, ...) is shown with what opens it.
     """
-    store = context.platform.store
-    apps = (store.apps.get(app),) if app else store.apps.list()
+    apps = (context.app(app),) if app else context.apps()
     found = {each: describe_processes(context.platform, each) for each in apps}
     summaries = {each.name: _summarise(context, each, found[each]) for each in found}
     if only:
@@ -68,7 +67,7 @@ def ps_restart(context: Context, app: str, process: str | None) -> None:
     With a process type or a process, only those; config that waits for a restart then goes on
     waiting.
     """
-    found = context.platform.store.apps.get(app)
+    found = context.app(app)
     operate.restart(context.platform, found, context.actor, process=process)
 
 
@@ -94,7 +93,7 @@ def ps_scale(
     What runs already is left alone. If app.json has a formation, that holds.
     """
     platform = context.platform
-    found = platform.store.apps.get(app)
+    found = context.app(app)
     if not quantities:
         _show_scale(app, formation.current(platform, found), style)
         return
@@ -121,7 +120,7 @@ def ps_set(context: Context, app: str, key: str, value: str) -> None:
     first, for what must never run twice; they come back if the new ones fail.
     """
     platform = context.platform
-    found = platform.store.apps.get(app)
+    found = context.app(app)
     formation.set_strategy(platform, found, key, value)
     click.echo(f"{STEP}{key} of {app} is {value or 'the default'}; it holds from the next deploy")
 
@@ -130,14 +129,14 @@ def ps_set(context: Context, app: str, key: str, value: str) -> None:
 @click.argument("app")
 def ps_rebuild(context: Context, app: str) -> None:
     """Build what is deployed again, without the cache, and deploy it."""
-    operate.rebuild(context.platform, context.platform.store.apps.get(app), context.actor)
+    operate.rebuild(context.platform, context.app(app), context.actor)
 
 
 @command("ps:stop", access=Access.DEPLOYER, examples=("ps:stop shop",))
 @click.argument("app")
 def ps_stop(context: Context, app: str) -> None:
     """Stop an app's processes until it is started, or pushed to."""
-    found = context.platform.store.apps.get(app)
+    found = context.app(app)
     context.control.outlive_client()
     operate.stop(context.platform, found, context.actor)
     click.echo(f"{DETAIL}{app} is stopped; to start it: ps:start {app}")
@@ -147,7 +146,7 @@ def ps_stop(context: Context, app: str) -> None:
 @click.argument("app")
 def ps_start(context: Context, app: str) -> None:
     """Start a stopped app; one that runs is left alone."""
-    operate.start(context.platform, context.platform.store.apps.get(app), context.actor)
+    operate.start(context.platform, context.app(app), context.actor)
     click.echo(f"{DETAIL}{app} runs")
 
 

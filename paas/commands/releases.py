@@ -45,7 +45,7 @@ def parse_version(text: str) -> int:
 def releases_list(context: Context, app: str, style: str) -> None:
     """List the releases of an app, newest first; `*` marks the current one."""
     store = context.platform.store
-    found = store.apps.get(app)
+    found = context.app(app)
     releases = store.releases.list(found.id)
     if style == JSON:
         show_json([_row(release) for release in releases])
@@ -70,7 +70,7 @@ def releases_list(context: Context, app: str, style: str) -> None:
 def releases_info(context: Context, app: str, version: str | None, style: str) -> None:
     """Describe a release (default: the current one). Config is shown without values."""
     platform = context.platform
-    found = platform.store.apps.get(app)
+    found = context.app(app)
     release = _find(platform, found, version)
     values = _describe(platform, found, release)
     if style == JSON:
@@ -95,7 +95,7 @@ def releases_diff(context: Context, app: str, old: str | None, new: str | None, 
     Default: from the release before the current one to the current one. Values are not shown.
     """
     platform = context.platform
-    found = platform.store.apps.get(app)
+    found = context.app(app)
     to = _find(platform, found, new)
     since = _find(platform, found, old) if old else _before(platform, found, to)
     changes = compare(platform, found, since, to)
@@ -126,7 +126,7 @@ def releases_rollback(context: Context, app: str, version: str | None, keep_conf
     "Everything up-to-date".
     """
     number = parse_version(version) if version else None
-    found = context.platform.store.apps.get(app)
+    found = context.app(app)
     operate.rollback(context.platform, found, context.actor, number, keep_config=keep_config)
     config = ", config" if keep_config else ""
     click.echo(f"{DETAIL}Not rolled back: databases, volumes, domains{config}")
@@ -147,7 +147,7 @@ def releases_set(context: Context, app: str, key: str, value: str) -> None:
     Older releases are dropped with their images: they cannot be rolled back to any more.
     """
     platform = context.platform
-    found = platform.store.apps.get(app)
+    found = context.app(app)
     number = str(retention.parse_retention(value)) if value else None
     platform.store.properties.set(found.id, retention.TOPIC, key, number)
     click.echo(f"{STEP}{app} keeps {retention.retention_of(platform, found)} releases")
@@ -166,10 +166,10 @@ def releases_report(context: Context, app: str | None, style: str, only: str | N
     """Show how many releases of an app, or of all apps, are kept, and which can come back."""
     platform = context.platform
     if app:
-        values = _summarise(platform, platform.store.apps.get(app))
+        values = _summarise(platform, context.app(app))
         show_report("releases", app, values, style, only)
         return
-    every = {each.name: _summarise(platform, each) for each in platform.store.apps.list()}
+    every = {each.name: _summarise(platform, each) for each in context.apps()}
     show_reports("releases", every, style, only)
 
 

@@ -21,13 +21,13 @@ def security_report(context: Context, app: str | None, style: str, only: str | N
     """Show the walls of an app, or of all apps, and which of them are loosened."""
     platform = context.platform
     if app:
-        found = platform.store.apps.get(app)
+        found = context.app(app)
         values = _describe(platform, platform.store.security.get(found.id))
         show_report("security", app, values, style, only)
         return
     every = {
         each.name: _describe(platform, platform.store.security.get(each.id))
-        for each in platform.store.apps.list()
+        for each in context.apps()
     }
     show_reports("security", every, style, only)
 
@@ -51,7 +51,7 @@ def security_set(context: Context, app: str, key: str, value: str) -> None:
     /path= takes it away; at most 4), pids (processes and threads), run-as (a user's number).
     """
     store = context.platform.store
-    found = store.apps.get(app)
+    found = context.app(app)
     store.security.set(found.id, change_option(store.security.get(found.id), key, value))
     click.echo(f"{STEP}{key} of {app} is changed")
     click.echo(f"{DETAIL}It takes effect when its processes start next: ps:restart {app}")
