@@ -169,6 +169,19 @@ class Actor:
     fingerprint: str | None = None
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """An app's certificate: its chain, its own first, and the private key, all PEM (RFC 7468)."""
+
+    chain: str
+    key: str = field(repr=False)
+    names: tuple[str, ...] = ()  # the host names it is good for; `*.example.org` is one level
+
+    def covers(self, domain: str) -> bool:
+        """Return whether clients accept it for the domain (RFC 6125, 6.4.3)."""
+        return domain in self.names or f"*.{domain.partition('.')[2]}" in self.names
+
+
 LOCAL_ADMIN = Actor("root", is_host=True)
 SYSTEM = Actor("paas", is_host=True)
 

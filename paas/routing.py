@@ -25,6 +25,7 @@ def site_of(platform: Platform, app: App) -> Site:
         domains=domains_of(platform, app),
         upstreams=tuple(_service(platform, app, number) for number in range(1, count + 1)),
         options=platform.store.properties.get(app.id, "nginx"),
+        certificate=platform.store.certificates.get(app.id),
     )
 
 
@@ -36,7 +37,13 @@ def domains_of(platform: Platform, app: App) -> tuple[str, ...]:
 
 def urls_of(platform: Platform, app: App) -> tuple[str, ...]:
     """Return the URLs at which the app answers."""
-    return tuple(platform.settings.app_url(domain) for domain in domains_of(platform, app))
+    certificate = platform.store.certificates.get(app.id)
+    return tuple(
+        platform.settings.app_url(
+            domain, is_secure=bool(certificate and certificate.covers(domain))
+        )
+        for domain in domains_of(platform, app)
+    )
 
 
 def routes_of(platform: Platform, app: App) -> tuple[Route, ...]:

@@ -169,10 +169,12 @@ class Settings:
         port = "" if self.ssh_port == 22 else f"-p {self.ssh_port} "  # noqa: PLR2004 - RFC 4253
         return f"ssh {port}{self.door_user}@{self.host}"
 
-    def app_url(self, domain: str) -> str:
-        """Return the http URL of a domain, with the port when it is not 80."""
-        port = "" if self.http_port == 80 else f":{self.http_port}"  # noqa: PLR2004 - RFC 9110
-        return f"http://{domain}{port}"
+    def app_url(self, domain: str, *, is_secure: bool = False) -> str:
+        """Return the http or https URL of a domain, with the port when it is not the usual one."""
+        scheme, port, usual = ("http", self.http_port, 80)
+        if is_secure:
+            scheme, port, usual = ("https", self.https_port, 443)
+        return f"{scheme}://{domain}{'' if port == usual else f':{port}'}"
 
 
 def load(environ: Mapping[str, str] = os.environ, file: Path | None = None) -> Settings:

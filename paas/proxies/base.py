@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
-from paas.model import Finding
+from paas.model import Certificate, Finding
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Site:
     domains: tuple[str, ...]  # normalised; may be empty: then nothing is served
     upstreams: tuple[str, ...]  # service addresses, one per web slot
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    certificate: Certificate | None = None  # the domains it covers are served by https
 
 
 @dataclass(frozen=True)

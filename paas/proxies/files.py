@@ -9,7 +9,7 @@ from pathlib import Path
 from paas.errors import ProxyUnavailable
 
 
-def write_file(path: Path, text: str) -> bool:
+def write_file(path: Path, text: str, mode: int = 0o644) -> bool:
     """Replace the file's content atomically and durably; return whether it had to change.
 
     Raises ProxyUnavailable, for example when the disk is full: then the old content still stands.
@@ -18,7 +18,9 @@ def write_file(path: Path, text: str) -> bool:
         return False
     new = path.with_name(f".{path.name}.new")
     try:
-        with new.open("w") as file:
+        new.unlink(missing_ok=True)  # of a crash, and perhaps with another mode
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "w") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -14,6 +14,8 @@ from paas.proxies.routes import Routes
 from paas.proxies.site import DEFAULT_SERVER, LIMITS, Sites
 from paas.settings import Settings
 
+KINDS = ("*.conf", "*.pem")  # the files of a site
+PLAIN, SECRET = 0o644, 0o600  # modes: a certificate's file holds its key
 DUPLICATES = {name: f'"{name}" directive is duplicate' for name in LIMITS} | {
     DEFAULT_SERVER: "a duplicate default server"
 }
@@ -46,12 +48,12 @@ class NginxProxy:
         self._nginx.require()
         self._routes.ensure()
         self._sites.refresh()
-        file, text = self._file(site.app), self._sites.render(site) if site.domains else None
+        file, files = self._file(site.app), self._files_of_site(site)
         served = set(file.read_text().replace(";", " ").split()) if file.exists() else set()
-        return self._change(lambda: {file: text}, frozenset(site.domains) - served)
+        return self._change(lambda: files, frozenset(site.domains) - served)
 
     def withdraw(self, app: str) -> None:
-        self._change(lambda: {self._file(app): None})
+        self._change(lambda: {self._file(app): None, self._sites.pem(app): None})
 
     def switch(self, app: str, routes: Sequence[Route]) -> None:
         self._routes.switch(app, routes)
@@ -67,9 +69,19 @@ class NginxProxy:
 
     def _files_of(self, sites: Sequence[Site]) -> Mapping[Path, str | None]:
         """Return the vhosts of all sites, and None for those of apps that are not among them."""
-        wanted = {self._file(s.app): self._sites.render(s) for s in sites if s.domains}
-        found = (self._folder / "sites").glob("*.conf")
-        return {**dict.fromkeys(found), **wanted}
+        found = [path for kind in KINDS for path in (self._folder / "sites").glob(kind)]
+        files: dict[Path, str | None] = dict.fromkeys(found)
+        for site in sites:
+            files |= self._files_of_site(site)
+        return files
+
+    def _files_of_site(self, site: Site) -> dict[Path, str | None]:
+        """Return the certificate, then the vhost that names it; None for what is not served."""
+        certificate = site.certificate if site.domains else None
+        return {
+            self._sites.pem(site.app): certificate.chain + certificate.key if certificate else None,
+            self._file(site.app): self._sites.render(site) if site.domains else None,
+        }
 
     def _file(self, app: str) -> Path:
         return self._folder / "sites" / f"{app_name(app)}.conf"
@@ -85,7 +97,8 @@ class NginxProxy:
         """
         self._make_folders()
         with self._writing():
-            old = _replace({**read_files(), **self._shared_files()}, self._unread)
+            files = read_files()
+            old = _replace({**files, **self._shared_files(files)}, self._unread)
             if not old and not self._is_unread():
                 return False
         try:
@@ -135,14 +148,17 @@ class NginxProxy:
                 raise
             write_file(self._yielded, "\n".join(sorted(yielded | more)))
             with self._writing():
-                _replace(self._shared_files(), self._unread)
+                _replace(self._shared_files({}), self._unread)
             self._test(claims)
 
-    def _shared_files(self) -> dict[Path, str | None]:
+    def _shared_files(self, changes: Mapping[Path, str | None]) -> dict[Path, str | None]:
+        """Return the files of all sites, as they are to be once `changes` are made."""
         yielded = self._yielded_names()
+        pems = dict.fromkeys((self._folder / "sites").glob("*.pem"), "there")
+        https = any({**pems, **{p: t for p, t in changes.items() if p.suffix == ".pem"}}.values())
         return {
             self._main: self._sites.render_main(yielded),
-            self._folder / "default.conf": self._sites.render_default(yielded),
+            self._folder / "default.conf": self._sites.render_default(yielded, https=https),
         }
 
     def _yielded_names(self) -> set[str]:
@@ -199,5 +215,5 @@ def _replace(files: Mapping[Path, str | None], unread: Path) -> dict[Path, str |
         if text is None:
             path.unlink()
         else:
-            write_file(path, text)
+            write_file(path, text, SECRET if path.suffix == ".pem" else PLAIN)
     return old

@@ -54,6 +54,10 @@ OPTIONS: Mapping[str, Option] = {
     "client-max-body-size": _size("100m"),
     "connections-per-address": Option("100", re.compile(r"[0-9]{1,5}", re.ASCII), "a number"),
     "gzip": _switch("on"),
+    "hsts": _switch("on"),
+    "hsts-include-subdomains": _switch("off"),
+    "hsts-max-age": Option("15724800", re.compile(r"[0-9]{1,9}", re.ASCII), "a number of seconds"),
+    "hsts-preload": _switch("off"),
     "maintenance": _switch("off"),
     "proxy-buffer-size": _size("16k"),
     "proxy-buffering": _switch("off"),  # so that streams and server-sent events flow
@@ -114,12 +118,33 @@ class Sites:
         return self._render(
             "site.conf.j2",
             app=app_name(site.app),
-            domains=[_domain(domain) for domain in site.domains],
+            servers=self._servers(site),
+            pem=_path(self.pem(site.app)),
+            https_port=int(self._settings.https_port),
             upstreams=[f"{IPv4Address(address)}:{SERVICE_PORT}" for address in site.upstreams],
             options={name: option.default for name, option in OPTIONS.items()} | chosen,
-            listen=self._listen(),
             log=_path(self.log(site.app)),
         )
+
+    def _servers(self, site: Site) -> list[dict[str, object]]:
+        """Return the server blocks: of plain domains, and of those that have a certificate.
+
+        The plain domains of an app with a certificate stay as they are: clients would refuse it.
+        """
+        domains, certificate = [_domain(domain) for domain in site.domains], site.certificate
+        secure = [domain for domain in domains if certificate and certificate.covers(domain)]
+        plain = [domain for domain in domains if domain not in secure]
+        http, https = self._listen(), self._listen(self._settings.https_port)
+        blocks: list[dict[str, object]] = [
+            {"kind": "plain", "domains": plain, "listen": http},
+            {"kind": "redirect", "domains": secure, "listen": http},
+            {"kind": "secure", "domains": secure, "listen": https},
+        ]
+        return [block for block in blocks if block["domains"]]
+
+    def pem(self, app: str) -> Path:
+        """Return the path of the app's certificate and key, which only root may read."""
+        return self._settings.nginx / "sites" / f"{app_name(app)}.pem"
 
     def log(self, app: str) -> Path:
         """Return the path of the app's access log."""
@@ -140,14 +165,17 @@ class Sites:
             templates=_path(self._settings.templates),
         )
 
-    def render_default(self, yielded: Collection[str]) -> str:
-        """Return the server for hosts that no app has."""
+    def render_default(self, yielded: Collection[str], *, https: bool = False) -> str:
+        """Return the servers for hosts that no app has: of http, and of https where it is used."""
         return self._render(
-            "default.conf.j2", listen=self._listen(), is_default=DEFAULT_SERVER not in yielded
+            "default.conf.j2",
+            listen=self._listen(),
+            https_listen=self._listen(self._settings.https_port) if https else [],
+            is_default=DEFAULT_SERVER not in yielded,
         )
 
-    def _listen(self) -> list[str]:
-        port = int(self._settings.http_port)
+    def _listen(self, port: int | None = None) -> list[str]:
+        port = int(port or self._settings.http_port)
         return [f"{port}", *([f"[::]:{port}"] if IPV6.exists() else [])]
 
     def _render(self, template: str, **values: object) -> str:

@@ -12,6 +12,7 @@ from paas.model import (
     Actor,
     App,
     Candidate,
+    Certificate,
     Container,
     ContainerRole,
     Deploy,
@@ -304,6 +305,19 @@ class Notices(Protocol):
         """Return how many wait, and the error of the last attempt that failed."""
 
 
+class Certificates(Protocol):
+    """The certificate of each app that has one."""
+
+    def get(self, app: int) -> Certificate | None:
+        """Return the app's certificate, with its key."""
+
+    def set(self, app: int, certificate: Certificate) -> None:
+        """Put a certificate in the place of the one there was."""
+
+    def remove(self, app: int) -> bool:
+        """Forget the certificate; return whether there was one."""
+
+
 class Adoption(Protocol):
     """A database from a backup, checked and made fit for this instance; nothing is replaced yet."""
 
@@ -348,6 +362,8 @@ class Store(Protocol):
     def journal(self) -> Journal: ...
     @property
     def notices(self) -> Notices: ...
+    @property
+    def certificates(self) -> Certificates: ...
 
     def check(self) -> tuple[Finding, ...]:
         """Return the database's part of `doctor`."""

@@ -6,6 +6,7 @@ from paas.model import Finding
 from paas.settings import Settings
 from paas.state.adoption import SqliteAdoption
 from paas.state.apps import SqliteApps
+from paas.state.certificates import SqliteCertificates
 from paas.state.config import SqliteConfig
 from paas.state.containers import SqliteContainers
 from paas.state.database import Database
@@ -40,6 +41,7 @@ class SqliteStore:
         self.recovery = SqliteRecovery(self._database)
         self.journal = SqliteJournal(self._database)
         self.notices = SqliteNotices(self._database)
+        self.certificates = SqliteCertificates(self._database)
 
     def check(self) -> tuple[Finding, ...]:
         """Return the database's part of `doctor`."""

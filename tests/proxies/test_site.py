@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from paas.errors import InvalidName, UsageError
+from paas.model import Certificate
 from paas.proxies import site as module
 from paas.proxies.base import Site
 from paas.proxies.site import DEFAULT_SERVER, LIMITS, OPTIONS, Sites, check_option
@@ -31,6 +32,16 @@ def test_the_shared_files_render_as_in_the_golden_files(sites: Sites, golden: Go
     golden(GOLDEN / "default.conf", sites.render_default(()))
 
 
+def test_a_site_with_a_certificate_renders_as_in_the_golden_file(
+    sites: Sites, golden: Golden
+) -> None:
+    certificate = Certificate("", "", ("shop.example", "*.shop.example"))
+    domains = ("shop.paas.localhost", "shop.example", "www.shop.example", "a.b.shop.example")
+    site = Site("shop", domains, ("10.214.0.1",), certificate=certificate)
+    golden(GOLDEN / "site-https.conf", sites.render(site))
+    golden(GOLDEN / "default-https.conf", sites.render_default((), https=True))
+
+
 def test_what_the_owner_has_himself_is_left_out(sites: Sites) -> None:
     assert "server_names_hash" not in sites.render_main(LIMITS)
     assert "default_server" not in sites.render_default([DEFAULT_SERVER])
@@ -49,7 +60,8 @@ def test_every_option_accepts_its_default_and_changes_the_vhost(sites: Sites, na
     other = {"on": "off", "off": "on"}.get(OPTIONS[name].default)
     other = other or OPTIONS[name].default.replace("1", "2").replace("5", "7").replace("6", "7")
     other = other.replace("3", "4") if other == OPTIONS[name].default else other
-    plain = Site("shop", ("a.example",), ("10.214.0.1",))
+    certificate = Certificate("", "", ("a.example",))
+    plain = Site("shop", ("a.example",), ("10.214.0.1",), certificate=certificate)
     changed = dataclasses.replace(plain, options={name: other})
     assert sites.render(changed) != sites.render(plain)
 
