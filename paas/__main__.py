@@ -1,4 +1,7 @@
-"""`paas ...` on the host. Everything but the service's own verbs is handed over to the daemon."""
+"""`paas ...`: on a host all but the service's own verbs is handed to the daemon; elsewhere to ssh.
+
+A machine is a host when an installation is configured there: its settings, or its socket.
+"""
 
 import sys
 
@@ -16,6 +19,16 @@ def main() -> int:
         from paas.doors import forced_command  # noqa: PLC0415 - as above
 
         return forced_command.main(args)
+    if verb == "completion":
+        from paas.client import completion  # noqa: PLC0415 - as above
+
+        return completion.main(args)
+    from paas.root import is_host  # noqa: PLC0415 - as above
+
+    if not is_host() or verb.partition("=")[0] in {"--host", "--remote", "-r"}:
+        from paas.client import main as client  # noqa: PLC0415 - as above
+
+        return client.main(sys.argv[1:])
     from paas.doors import local  # noqa: PLC0415 - as above
 
     return local.main(sys.argv[1:])

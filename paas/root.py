@@ -21,3 +21,10 @@ def socket_path(environ: Mapping[str, str] = os.environ) -> str:
     """Return the daemon's socket, the same as `settings.load(environ).socket`."""
     root = environ.get("PAAS_ROOT") or read_file(environ.get("PAAS_CONFIG", FILE)).get("root", ROOT)
     return f"{root}/run/paas.sock"
+
+
+def is_host(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether an installation is configured on this machine."""
+    if "PAAS_ROOT" in environ or "PAAS_CONFIG" in environ:
+        return True
+    return os.path.exists(FILE) or os.path.exists(f"{ROOT}/run/paas.sock")  # noqa: PTH110 - as above
