@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from paas import disk, fleet, routing, scripts
 from paas.attempt import Attempt
 from paas.build.base import BuildPlan
+from paas.environment import read_environment
 from paas.errors import Cancelled, HookRefused, PaasError, StartFailed, Unavailable
 from paas.git.base import PushOptions
 from paas.model import DEFAULT_PORT, App, Candidate, Deploy, DeployState, Image, Release
@@ -40,8 +41,8 @@ def deploy_source(attempt: Attempt, source: Source, options: PushOptions, keep: 
 def make_release(attempt: Attempt, source: Source, options: PushOptions) -> Candidate:
     """Detect, build: turn a source into what may become a release. Changes nothing that runs."""
     platform = attempt.platform
-    config = platform.store.config.get(attempt.app.id)
-    attempt.reporter.hide(tuple(config.values()))
+    config = read_environment(platform, attempt.app)
+    attempt.reporter.hide(tuple(config.merged.values()))
     plan = platform.builder.plan(attempt.app, source)
     _show_plan(plan, attempt.reporter)
     disk.require_space(platform.settings)
@@ -52,7 +53,14 @@ def make_release(attempt: Attempt, source: Source, options: PushOptions) -> Cand
     attempt.advance(DeployState.BUILT)
     port = plan.port or _exposed(image) or DEFAULT_PORT
     return Candidate(
-        image, plan.processes, config, port, source.commit, plan.summary, plan.manifest
+        image=image,
+        processes=plan.processes,
+        config=config.merged,
+        port=port,
+        commit=source.commit,
+        summary=plan.summary,
+        manifest=plan.manifest,
+        inherited=config.inherited,
     )
 
 
@@ -65,7 +73,7 @@ def activate(
 ) -> Release:
     """Start the candidate next to the current release, then let it take over.
 
-    `config` replaces the stored config in the same transaction.
+    `config` replaces the app's own stored config in the same transaction.
     """
     deploys = attempt.platform.store.deploys
     plan = fleet.blueprint(candidate)

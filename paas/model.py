@@ -35,6 +35,7 @@ RESERVED_CONFIG_KEYS = frozenset({"PORT", "HOME", "TMPDIR"})
 RESERVED_CONFIG_PREFIXES = ("PAAS_", "DOCKER_")
 CONFIG_VALUE_BYTES = 64 * 1024
 CONFIG_TOTAL_BYTES = 1024 * 1024
+CONFIG_GLOBAL_BYTES = 64 * 1024  # of the vars of all apps: each app's own come on top
 UID_BASE = 200_000
 DEFAULT_PORT = 5000
 
@@ -222,6 +223,8 @@ class Candidate:
     commit: str | None
     summary: str  # the plan in one line: "Python 3.13.5 (.python-version), uv (uv.lock), Flask"
     manifest: Manifest = field(default_factory=Manifest)
+    inherited: tuple[str, ...] = ()  # keys of the config that are those of all apps
+    detected_port: int | None = None  # where `port` was chosen by ports:set: what it was instead of
 
 
 @dataclass(frozen=True)
@@ -242,6 +245,8 @@ class Release:
     created_at: float
     volumes: tuple[str, ...] = ()  # VOLUME paths of the image, covered at run time
     manifest: Manifest = field(default_factory=Manifest)
+    inherited: tuple[str, ...] = ()  # as in Candidate
+    detected_port: int | None = None  # as in Candidate
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from paas import deploy as pipeline
 from paas import fleet, formation, retention, routing
 from paas.attempt import Attempt, open_attempt
+from paas.environment import Environment, environment_of, read_environment
 from paas.errors import Conflict, NotFound
 from paas.formation import Slot
 from paas.git.base import PushOptions
@@ -58,9 +59,12 @@ def reconfigure(
     if current is None or app.desired is Desired.STOPPED:
         platform.store.config.change(app.id, values, remove)
         return None
-    return _activate_again(
-        platform, app, by, lambda: platform.store.config.preview(app.id, values, remove)
-    )
+
+    def changed() -> Environment:
+        config = platform.store.config
+        return Environment(config.preview(app.id, values, remove), config.get(None))
+
+    return _activate_again(platform, app, by, changed)
 
 
 def rollback(
@@ -79,8 +83,8 @@ def rollback(
     target = retention.find_target(platform, app, version)
     by = Cause(actor, f"rollback to v{target.version}")
     if keep_config:
-        return _activate_again(platform, app, by, lambda: platform.store.config.get(app.id), target)
-    return _activate_again(platform, app, by, lambda: target.config, target)
+        return _activate_again(platform, app, by, lambda: read_environment(platform, app), target)
+    return _activate_again(platform, app, by, lambda: environment_of(target), target)
 
 
 def rebuild(platform: Platform, app: App, actor: Actor) -> Release:
@@ -127,8 +131,8 @@ def restart(
     """
     release = current_release(platform, app)
     by = Cause(actor, reason)
-    config = platform.store.config.get(app.id)
-    if process is None and dict(config) != dict(release.config):
+    config = read_environment(platform, app)
+    if process is None and config.merged != dict(release.config):
         _activate_again(platform, app, by, lambda: config)
         return
     _choose(platform, app, release, process)  # refused before it becomes a deploy
@@ -232,7 +236,7 @@ def _activate_again(
     platform: Platform,
     app: App,
     by: Cause,
-    read_config: Callable[[], Mapping[str, str]],
+    read_config: Callable[[], Environment],
     target: Release | None = None,
 ) -> Release:
     """Activate a release's image (default: the current one's) with a config, as a new release.
@@ -242,13 +246,13 @@ def _activate_again(
     commit = target.commit if target else None
     with _attempt(platform, app, by, commit) as attempt:
         release, config = target or current_release(platform, attempt.app), read_config()
-        attempt.reporter.hide(tuple(config.values()))
+        attempt.reporter.hide(tuple(config.merged.values()))
         with pipeline.undoing(attempt):
             made = pipeline.activate(
                 attempt,
                 _candidate(release, config),
                 keep=lambda: _keep_commit(attempt, release),
-                config=config,
+                config=config.own,
             )
         pipeline.announce(attempt, made)
         return made
@@ -291,13 +295,14 @@ def _current_but(
     return [row for row in rows if (row.process_type, row.slot) in staying]
 
 
-def _candidate(release: Release, config: Mapping[str, str]) -> Candidate:
+def _candidate(release: Release, config: Environment) -> Candidate:
     return Candidate(
         image=Image(id=release.image, size=0, volumes=release.volumes),
         processes=release.processes,
-        config=config,
+        config=config.merged,
         port=release.port,
         commit=release.commit,
         summary="",
         manifest=release.manifest,
+        inherited=config.inherited,
     )

@@ -60,17 +60,22 @@ class Apps(Protocol):
 
 
 class Config(Protocol):
-    """Config vars, as they are stored now; a release holds its own snapshot."""
+    """Config vars, as they are stored now; a release holds its own snapshot.
 
-    def get(self, app: int) -> Mapping[str, str]:
-        """Return all vars, by key."""
+    App None means the vars of all apps.
+    """
+
+    def get(self, app: int | None) -> Mapping[str, str]:
+        """Return the app's own vars, by key."""
 
     def preview(
-        self, app: int, values: Mapping[str, str], remove: Sequence[str] = ()
+        self, app: int | None, values: Mapping[str, str], remove: Sequence[str] = ()
     ) -> Mapping[str, str]:
         """Return what change() would store, without storing it. Raises InvalidName as it does."""
 
-    def change(self, app: int, values: Mapping[str, str], remove: Sequence[str] = ()) -> None:
+    def change(
+        self, app: int | None, values: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> None:
         """Set and remove vars at once. Raises InvalidName for keys, sizes and NUL in values."""
 
 

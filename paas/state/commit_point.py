@@ -117,8 +117,9 @@ def _snapshot(database: Database, app: int) -> str:
 def _insert_release(database: Database, deploy: Deploy, candidate: Candidate) -> Release:
     row = database.row(
         "INSERT INTO releases (app_id, version, image, config, processes, port, volumes,"
-        " commit_id, deploy_id, actor, reason, created_at, manifest)"
-        " SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12"
+        " commit_id, deploy_id, actor, reason, created_at, manifest, inherited, detected_port)"
+        " SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+        " ?13, ?14"
         " FROM releases WHERE app_id = ?1 RETURNING *",
         deploy.app_id,
         candidate.image.id,
@@ -132,6 +133,8 @@ def _insert_release(database: Database, deploy: Deploy, candidate: Candidate) ->
         deploy.reason,
         time.time(),
         manifest_text(candidate.manifest),
+        json.dumps(candidate.inherited),
+        candidate.detected_port,
     )
     assert row is not None  # noqa: S101 - for the type checker: RETURNING gives a row
     return release_from(row)

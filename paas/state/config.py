@@ -3,7 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from paas.errors import InvalidName
-from paas.model import CONFIG_TOTAL_BYTES, CONFIG_VALUE_BYTES, config_key
+from paas.model import (
+    CONFIG_GLOBAL_BYTES,
+    CONFIG_TOTAL_BYTES,
+    CONFIG_VALUE_BYTES,
+    config_key,
+)
 from paas.state.database import Database
 
 
@@ -13,33 +18,35 @@ class SqliteConfig:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def get(self, app: int) -> Mapping[str, str]:
+    def get(self, app: int | None) -> Mapping[str, str]:
         return read_config(self._database, app)
 
-    def change(self, app: int, values: Mapping[str, str], remove: Sequence[str] = ()) -> None:
+    def change(
+        self, app: int | None, values: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> None:
         with self._database.write():
             write_config(self._database, app, self.preview(app, values, remove))
 
     def preview(
-        self, app: int, values: Mapping[str, str], remove: Sequence[str] = ()
+        self, app: int | None, values: Mapping[str, str], remove: Sequence[str] = ()
     ) -> Mapping[str, str]:
         for key, value in values.items():
             _check_value(config_key(key), value)
         kept = {key: value for key, value in self.get(app).items() if key not in remove}
         changed = dict(sorted({**kept, **values}.items()))
-        _check_total(changed)
+        _check_total(changed, CONFIG_TOTAL_BYTES if app else CONFIG_GLOBAL_BYTES)
         return changed
 
 
-def read_config(database: Database, app: int) -> dict[str, str]:
+def read_config(database: Database, app: int | None) -> dict[str, str]:
     """Return the app's vars, by key."""
-    rows = database.rows("SELECT key, value FROM config WHERE app_id = ? ORDER BY key", app)
+    rows = database.rows("SELECT key, value FROM config WHERE app_id IS ? ORDER BY key", app)
     return {row["key"]: row["value"] for row in rows}
 
 
-def write_config(database: Database, app: int, values: Mapping[str, str]) -> None:
+def write_config(database: Database, app: int | None, values: Mapping[str, str]) -> None:
     """Make the app's vars equal to `values`, inside a write()."""
-    database.execute("DELETE FROM config WHERE app_id = ?", app)
+    database.execute("DELETE FROM config WHERE app_id IS ?", app)
     for key, value in values.items():
         database.execute("INSERT INTO config VALUES (?, ?, ?)", app, key, value)
 
@@ -61,10 +68,10 @@ def _check_value(key: str, value: str) -> None:
         )
 
 
-def _check_total(values: Mapping[str, str]) -> None:
+def _check_total(values: Mapping[str, str], most: int) -> None:
     total = sum(len(key) + len(value.encode()) for key, value in values.items())
-    if total > CONFIG_TOTAL_BYTES:
+    if total > most:
         raise InvalidName(
-            f"The config would have {total} bytes, more than {CONFIG_TOTAL_BYTES}",
+            f"The config would have {total} bytes, more than {most}",
             hint="Unset what is not needed: config:unset APP KEY",
         )

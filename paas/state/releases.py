@@ -64,6 +64,8 @@ def release_from(row: sqlite3.Row) -> Release:
         created_at=row["created_at"],
         volumes=tuple(json.loads(row["volumes"])),
         manifest=_manifest_from(json.loads(row["manifest"])),
+        inherited=tuple(json.loads(row["inherited"])),
+        detected_port=row["detected_port"],
     )
 
 
