@@ -9,12 +9,17 @@ from paas.errors import BuildFailed
 _EXIT = re.compile(r"exit code: (\d+)")
 _LINE = re.compile(r"dockerfile parse error (?:on )?line (\d+): (?P<reason>.*)", re.DOTALL)
 _MISSING = re.compile(r"(?:\"/src/(?P<a>[^\"]+)\":? not found|lstat \S*?/src/(?P<b>\S+?): no such)")
+# What a package manager says before it tries again: the end may have another cause.
+_STUTTER = re.compile(r"Retry\(total=[1-9]|will retry|retrying\.\.\.", re.IGNORECASE)
 TLS = (
     "A TLS certificate is not trusted. The host's owner should set ca_bundle to the file that"
     " has the company's certificate."
 )
 MEMORY = "The step ran out of memory. The host's owner can raise build_memory in the settings."
-NETWORK = "The network, or the server asked, did not answer. Push again; if it stays: paas doctor"
+NETWORK = (
+    "The network is the cause: a server that the step asked did not answer. Push again; if it"
+    " stays, ask the host's owner for: paas doctor"
+)
 # The first pattern that the last lines (or the engine's message) match tells the likely cause.
 CAUSES = {
     "no space left on device": "The host's disk is full. Its owner should run: paas doctor",
@@ -22,7 +27,10 @@ CAUSES = {
     "certificate verify failed|self.signed certificate|unable to get local issuer": TLS,
     "certificate signed by unknown authority": TLS,
     "temporary failure resolving|could not resolve|name or service not known": NETWORK,
-    "ENOTFOUND|EAI_AGAIN|network is unreachable|timed out|connection refused": NETWORK,
+    "ENOTFOUND|EAI_AGAIN|ECONNRE|TIMEDOUT|SOCKET_TIMEOUT|IDLETIMEOUT|ReadTimeout": NETWORK,
+    "network is unreachable|timed out|i/o timeout|connection (?:refused|reset|failed)": NETWORK,
+    "(?:could not|unable to|failed to) connect|attempts to connect to .* failed": NETWORK,
+    "error sending request for url|(?:bad gateway|service unavailable|gateway time-?out)": NETWORK,
     r"unable to locate package|404 +not found \[IP": (
         "Put apt-get update into the same RUN, before apt-get install, and check the name."
     ),
@@ -71,7 +79,7 @@ def _command(name: str) -> str:
 
 
 def _cause(tail: Sequence[str], message: str, status: re.Match[str] | None) -> str:
-    text = "\n".join([*tail, message])
+    text = "\n".join(line for line in [*tail, message] if not _STUTTER.search(line))
     for pattern, hint in CAUSES.items():
         if re.search(pattern, text, re.IGNORECASE):
             return hint

@@ -129,3 +129,25 @@ def test_a_progress_bar_leaves_its_last_state_only() -> None:
     progress = Progress(reporter)
     progress.feed(message(logs=[VertexLog(vertex="d", msg=b"10%\r50%\r100%\n")]))
     assert screen.text.splitlines() == ["       | 100%"]
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "npm error code ETIMEDOUT\nnpm error network request to https://npm.example/x failed",
+        "npm error code ERR_SOCKET_TIMEOUT",
+        "ReadTimeoutError(\"HTTPSConnectionPool(host='pypi.example', port=443): Read\")",
+        "ERROR: Connection reset by peer",
+        "E: Failed to fetch http://deb.example/x.deb  Could not connect to deb.example:80",
+        "error: Failed to fetch: `https://pypi.example/x`\n  error sending request for url (x)",
+        "All attempts to connect to pypi.example failed.",
+        "503 Service Unavailable",
+    ],
+)
+def test_a_registry_that_does_not_answer_is_named_as_the_cause(log: str) -> None:
+    assert failure(log).startswith("The network is the cause")
+
+
+def test_a_stutter_that_passed_is_not_taken_for_the_cause() -> None:
+    stutter = "WARNING: Retrying (Retry(total=4, read=None)) after ReadTimeoutError('timed out')"
+    assert failure(f"{stutter}\nSyntaxError: invalid syntax").startswith("Run the step")
