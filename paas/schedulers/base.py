@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from paas.model import App, Finding, ProcessState, SecurityOptions
 
@@ -81,6 +82,54 @@ class Observed:
     address: str = ""
     restarts: int = 0
     memory: int = 0  # the limit in bytes; containers() does not fill this, pid, times and restarts
+
+
+class Window(Protocol):
+    """The window of whoever types: its size now, and when it changes."""
+
+    size: tuple[int, int]  # rows, columns
+
+    def on_resize(self, callback: Callable[[int, int], None]) -> None:
+        """Call `callback(rows, columns)` when the size changes, from any thread."""
+
+
+@dataclass(frozen=True)
+class Streams:
+    """What a command reads and writes: descriptors, so that every byte passes unchanged.
+
+    With a `window` the command has a terminal, and `stdout` gets all it writes.
+    """
+
+    stdin: int | None  # None: no input
+    stdout: int
+    stderr: int
+    window: Window | None = None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Namespaces to join: those of a running container of the same app.
+
+    With capabilities the tools run as root in their own container, with nothing but these.
+    """
+
+    container_id: str
+    capabilities: tuple[str, ...] = ()  # "SYS_PTRACE"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one container uses; counters since its start. Bytes and seconds."""
+
+    at: float
+    cpu: float
+    memory: int
+    memory_limit: int
+    received: int
+    sent: int
+    read: int
+    written: int
+    pids: int
 
 
 @dataclass(frozen=True)
@@ -170,18 +219,41 @@ class Scheduler(Protocol):
     ) -> Iterator[LogLine]:
         """Yield log lines of {container id: process name} in order of time; follow until closed."""
 
+    def attach(
+        self,
+        spec: ProcessSpec,
+        streams: Streams,
+        created: Callable[[str], object],
+        beside: Beside | None = None,
+    ) -> int:
+        """Run one container to its end with the caller's streams; return its exit status.
+
+        `created` gets its id before it starts. However this ends, by a signal too, the container
+        gets HUP if it still runs, is killed after a moment, and removed. `beside` starts the tools
+        image in the namespaces of another container instead. Raises StartFailed, ImageMissing.
+        """
+
     def exec(
         self,
         container_id: str,
         argv: Sequence[str],
-        stdin: BinaryIO | None,
-        stdout: BinaryIO,
-        stderr: BinaryIO | None = None,
+        streams: Streams,
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> int:
         """Run a command in a running container as the app's user; return its exit status.
 
-        Without `stderr` both go to `stdout`. Raises StartFailed when the container does not run.
+        However this ends, the command does not outlive it. Raises StartFailed when the container
+        does not run.
         """
+
+    def describe(self, container_id: str) -> Mapping[str, Any]:
+        """Return all that the engine knows of a container, secrets included; {} when it is gone."""
+
+    def top(self, container_id: str) -> tuple[tuple[str, ...], ...]:
+        """Return the container's processes as a table, titles first; () when it does not run."""
+
+    def usage(self, container_id: str) -> Usage | None:
+        """Return what the container uses now; None when it does not run."""
 
     def destroy(self, app: App) -> None:
         """Remove the app's containers and its network."""

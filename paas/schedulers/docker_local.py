@@ -6,22 +6,41 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, BinaryIO
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from docker.errors import APIError, NotFound
 
 from paas.errors import StartFailed
 from paas.model import App, Finding, ProcessState
-from paas.schedulers import docker_check, docker_logs, mending, networks, removal, sockets
+from paas.schedulers import (
+    attached,
+    docker_check,
+    docker_logs,
+    figures,
+    mending,
+    networks,
+    removal,
+    sockets,
+)
 from paas.schedulers.allowed import check_settings
-from paas.schedulers.base import Listener, LogLine, Observed, ProcessSpec
+from paas.schedulers.base import (
+    Beside,
+    Listener,
+    LogLine,
+    Observed,
+    ProcessSpec,
+    Streams,
+    Usage,
+)
 from paas.schedulers.engine import HTTP_CONFLICT, TIMEOUT, Engine, explanation
 from paas.schedulers.events import EngineWatch
 from paas.schedulers.observe import from_inspect, from_list, missing
 from paas.schedulers.profile import container_name, container_settings
 from paas.schedulers.refusals import start_failed
 from paas.schedulers.removal import RETRIES
-from paas.schedulers.streams import STDERR, Hijacked, hijack, read_frames
+from paas.schedulers.streams import read_frames
 from paas.settings import Settings
 
 KEPT: Any = {"Name": "unless-stopped"}  # Any: docker's stubs know two of the four policies
@@ -125,26 +144,48 @@ class DockerLocal:
     ) -> Iterator[LogLine]:
         return docker_logs.read_logs(self._engine, containers, lines, follow=follow)
 
+    def attach(
+        self,
+        spec: ProcessSpec,
+        streams: Streams,
+        created: Callable[[str], object],
+        beside: Beside | None = None,
+    ) -> int:
+        if beside:
+            spec = replace(spec, image=attached.tools_image(self._engine, self._settings))
+        else:
+            self.create_network(spec.app)  # as in run_once
+        plain = self._settings_of(spec)
+        config = attached.settings_for(plain, self._settings, streams, beside)
+        container_id = self._create(spec, config)
+        try:
+            created(container_id)
+            start = lambda: self._start_created(spec, container_id)  # noqa: E731 - a closure that fits into the line
+            return attached.attach(self._engine, self._settings, container_id, start, streams)
+        finally:
+            attached.end_container(self._engine, container_id)
+
     def exec(
         self,
         container_id: str,
         argv: Sequence[str],
-        stdin: BinaryIO | None,
-        stdout: BinaryIO,
-        stderr: BinaryIO | None = None,
+        streams: Streams,
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> int:
-        exec_id = self._create_exec(container_id, argv, with_stdin=stdin is not None)
-        with self._engine.answering():
-            connection = self._hijack(f"/exec/{exec_id}/start", {"Detach": False, "Tty": False})
-        if stdin is not None:
-            threading.Thread(target=connection.send_all_of, args=(stdin,), daemon=True).start()
+        exec_id = attached.create_exec(self._engine, container_id, argv, streams, environ)
         try:
-            for number, data in read_frames(connection.output):
-                (stderr if stderr and number == STDERR else stdout).write(data)
+            return attached.run_exec(self._engine, self._settings, exec_id, streams)
         finally:
-            connection.close()
-        with self._engine.answering():
-            return int(self._engine.api.exec_inspect(exec_id)["ExitCode"] or 0)
+            attached.end_exec(self._engine, container_id, exec_id)
+
+    def describe(self, container_id: str) -> Mapping[str, Any]:
+        return figures.describe(self._engine, container_id)
+
+    def top(self, container_id: str) -> tuple[tuple[str, ...], ...]:
+        return figures.top(self._engine, container_id)
+
+    def usage(self, container_id: str) -> Usage | None:
+        return figures.usage(self._engine, container_id)
 
     def destroy(self, app: App) -> None:
         labels = [f"paas.instance={self._settings.instance}", f"paas.app-id={app.id}"]
@@ -160,12 +201,15 @@ class DockerLocal:
 
     # How a container comes to be.
 
-    def _create(self, spec: ProcessSpec) -> str:
-        """Create the container; a leftover of the same name gives way."""
-        config = container_settings(
-            spec, self._settings, with_ca=self._settings.ca_bundle.is_file()
-        )
+    def _settings_of(self, spec: ProcessSpec) -> dict[str, Any]:
+        with_ca = self._settings.ca_bundle.is_file()
+        config = container_settings(spec, self._settings, with_ca=with_ca)
         check_settings(config, self._settings)
+        return config
+
+    def _create(self, spec: ProcessSpec, config: dict[str, Any] | None = None) -> str:
+        """Create the container; a leftover of the same name gives way."""
+        config = config or self._settings_of(spec)
         name = container_name(spec, self._settings)
         with self._engine.answering():
             try:
@@ -207,20 +251,18 @@ class DockerLocal:
     ) -> int:
         """Attach, then start, so that no byte is lost; kill at the deadline."""
         late = threading.Event()
-        with self._engine.answering():
-            query = "stream=1&stdout=1&stderr=1"
-            connection = self._hijack(f"/containers/{container_id}/attach?{query}", {})
+        path = f"/containers/{container_id}/attach?stream=1&stdout=1&stderr=1"
         timer = threading.Timer(timeout, self._kill_late, (container_id, late))
-        try:
-            self._start_created(spec, container_id)
-            timer.start()
-            for _, data in read_frames(connection.output):
-                output(data)
-            with self._engine.answering():
-                status = int(self._engine.api.wait(container_id, timeout=TIMEOUT)["StatusCode"])
-        finally:
-            timer.cancel()
-            connection.close()
+        with attached.opened(self._engine, self._settings, path) as connection:
+            try:
+                self._start_created(spec, container_id)
+                timer.start()
+                for _, data in read_frames(connection.output):
+                    output(data)
+                with self._engine.answering():
+                    status = int(self._engine.api.wait(container_id, timeout=TIMEOUT)["StatusCode"])
+            finally:
+                timer.cancel()
         if late.is_set():
             raise StartFailed(
                 f"{spec.process_type} did not end within {timeout:.0f} s",
@@ -261,21 +303,3 @@ class DockerLocal:
                 return True
             time.sleep(pause)
         return False
-
-    def _create_exec(self, container_id: str, argv: Sequence[str], *, with_stdin: bool) -> str:
-        """Prepare an exec. It runs as the container's user: ours, never the image's."""
-        with self._engine.answering():
-            try:
-                made = self._engine.api.exec_create(
-                    container_id, list(argv), stdin=with_stdin, privileged=False
-                )
-            except APIError as error:
-                if not isinstance(error, NotFound) and error.status_code != HTTP_CONFLICT:
-                    raise
-                raise StartFailed(
-                    "The process is not running", hint="Run: ps:report APP"
-                ) from error
-        return str(made["Id"])
-
-    def _hijack(self, path: str, body: Mapping[str, Any]) -> Hijacked:
-        return hijack(self._settings.engine, self._engine.api.api_version, path, body, TIMEOUT)

@@ -6,8 +6,11 @@ answer's head, so the upgrade is spoken here.
 """
 
 import json
+import os
+import signal
 import socket
 import struct
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, parse_headers
@@ -15,6 +18,7 @@ from typing import Any, BinaryIO, Protocol
 
 from paas.engine_api import connect
 from paas.errors import EngineUnavailable
+from paas.schedulers.base import Streams
 
 HEADER = struct.Struct(">BxxxL")
 STDERR = 2
@@ -53,15 +57,39 @@ class Hijacked:
         self.output.close()
         self.sock.close()
 
-    def send_all_of(self, stdin: BinaryIO) -> None:
+    def carry(self, streams: Streams) -> None:
+        """Carry bytes both ways until the other side ends; each direction waits for its reader.
+
+        Raises OSError when nobody reads `stdout` any more.
+        """
+        if streams.stdin is None:
+            self.sock.shutdown(socket.SHUT_WR)
+        else:
+            threading.Thread(target=self._send_all_of, args=(streams.stdin,), daemon=True).start()
+        if streams.window:
+            while piece := self.output.read1(PIECE):  # type: ignore[attr-defined] # makefile("rb") is buffered
+                write_all(streams.stdout, piece)
+            return
+        for number, data in read_frames(self.output):
+            write_all(streams.stderr if number == STDERR else streams.stdout, data)
+
+    def _send_all_of(self, stdin: int) -> None:
         """Copy `stdin` to its end, then close this direction only."""
-        read = getattr(stdin, "read1", stdin.read)
+        # Signals must interrupt the main thread's system calls, not this thread's.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            while piece := read(PIECE):
+            while piece := os.read(stdin, PIECE):
                 self.sock.sendall(piece)
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:  # the process ended first and wants no more input
             return
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def hijack(
@@ -72,7 +100,7 @@ def hijack(
     `timeout` covers connecting and the answer's head; afterwards the connection has none.
     """
     sock = connect(engine, timeout)
-    output = sock.makefile("rb")
+    output: BinaryIO = sock.makefile("rb", buffering=PIECE)  # type: ignore[assignment] # typeshed forgets what a buffered one is
     try:
         sock.sendall(_request(f"/v{version}{path}", json.dumps(body).encode()))
         _expect_upgrade(output)

@@ -1,6 +1,5 @@
 """What every scheduler does: the fake, and Docker Engine (as many as PAAS_TEST_ENGINES names)."""
 
-import io
 import os
 import select
 import signal
@@ -8,17 +7,28 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import docker
 import pytest
 
-from paas.errors import EngineUnavailable, ImageMissing, StartFailed
+from paas.errors import EngineUnavailable, ImageMissing, NotFound, StartFailed
 from paas.model import App, ProcessState
-from paas.schedulers.base import Change, Event, Listener, LogLine, ProcessSpec, Scheduler, Watch
+from paas.schedulers.base import (
+    Change,
+    Event,
+    Listener,
+    LogLine,
+    ProcessSpec,
+    Scheduler,
+    Streams,
+    Watch,
+)
 from paas.schedulers.docker_local import DockerLocal
 from paas.settings import Settings
 from tests.contracts.engines import ENGINES, PATIENCE, stack_image, until
+from tests.fakes.files import Files
 from tests.fakes.scheduler import FakeScheduler, Program
 
 SLEEPS = "exec sleep 600"
@@ -32,6 +42,7 @@ LISTENS = (
     " time.sleep(600)'"
 )
 NOTHING = "sha256:" + "0" * 64
+SENT = bytes(range(256)) * 2000
 
 
 @dataclass(frozen=True)
@@ -355,19 +366,76 @@ def test_following_ends_when_the_container_is_stopped(world: World) -> None:
     stopper.join()
 
 
-def test_exec_passes_bytes_both_ways_and_the_status(world: World) -> None:
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Files]:
+    with Files(tmp_path) as made:
+        yield made
+
+
+def test_exec_passes_bytes_both_ways_and_the_status(world: World, files: Files) -> None:
     container = world.start(SLEEPS)
-    sent, received, errors = bytes(range(256)) * 2000, io.BytesIO(), io.BytesIO()
+    files.write(SENT)
     argv = ["sh", "-c", "cat; echo bad >&2; exit 7"]
-    status = world.scheduler.exec(container, argv, io.BytesIO(sent), received, errors)
-    assert (status, received.getvalue(), errors.getvalue()) == (7, sent, b"bad\n")
+    status = world.scheduler.exec(container, argv, files.streams)
+    assert (status, files.out, files.err) == (7, SENT, b"bad\n")
 
 
-def test_exec_in_a_process_that_has_ended_is_refused(world: World) -> None:
+def test_exec_in_a_process_that_has_ended_is_refused(world: World, files: Files) -> None:
     container = world.start(EXITS)
     until(lambda: world.scheduler.inspect(container), lambda o: o.state is ProcessState.EXITED)
     with pytest.raises(StartFailed, match="not running"):
-        world.scheduler.exec(container, ["true"], None, io.BytesIO())
+        world.scheduler.exec(container, ["true"], files.streams)
+
+
+def test_a_container_that_is_held_passes_bytes_and_the_status_and_is_removed(
+    world: World, files: Files
+) -> None:
+    seen: list[str] = []
+    files.write(SENT)
+    spec = world.spec("cat; echo bad >&2; exit 7", process_type="run")
+    status = world.scheduler.attach(spec, files.streams, seen.append)
+    assert (status, files.out, files.err) == (7, SENT, b"bad\n")
+    assert world.scheduler.inspect(seen[0]).state is ProcessState.MISSING
+    assert world.scheduler.containers() == ()
+
+
+def test_a_held_container_without_input_reads_its_end_at_once(world: World, files: Files) -> None:
+    streams = replace(files.streams, stdin=None)
+    assert world.scheduler.attach(world.spec("cat; echo end"), streams, lambda _: None) == 0
+    assert files.out == b"end\n"
+
+
+def test_a_held_container_is_not_started_when_its_id_is_not_wanted(
+    world: World, files: Files
+) -> None:
+    def refuse(_: str) -> None:
+        raise NotFound("not wanted")
+
+    with pytest.raises(NotFound):
+        world.scheduler.attach(world.spec("echo it runs"), files.streams, refuse)
+    assert files.out == b""
+    assert world.scheduler.containers() == ()
+
+
+def test_a_running_process_can_be_described_listed_and_measured(world: World) -> None:
+    container = world.start(SLEEPS)
+    assert "A=b" in world.scheduler.describe(container)["Config"]["Env"]
+    titles, *processes = world.scheduler.top(container)
+    assert "COMMAND" in titles
+    assert any("sleep 600" in row[-1] for row in processes)
+    usage = world.scheduler.usage(container)
+    assert usage
+    assert usage.memory_limit == 512 * 1024 * 1024
+    assert usage.pids > 0
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_does_not_run_has_no_processes_and_uses_nothing(world: World, is_there: bool) -> None:
+    container = world.start(EXITS) if is_there else NOTHING
+    until(lambda: world.scheduler.inspect(container), lambda o: o.state is not ProcessState.RUNNING)
+    assert world.scheduler.top(container) == ()
+    assert world.scheduler.usage(container) is None
+    assert bool(world.scheduler.describe(container)) == is_there
 
 
 def test_listeners_tell_address_and_port(world: World) -> None:
@@ -408,7 +476,7 @@ def _real_down() -> World:
 @pytest.mark.parametrize("make", [_fake_down, _real_down])
 def test_without_an_engine_every_method_says_so(make: Callable[[], World]) -> None:
     world, spec = make(), make().spec(SLEEPS)
-    scheduler = world.scheduler
+    scheduler, streams = world.scheduler, Streams(None, 1, 2)
     calls: list[Callable[[], object]] = [
         lambda: scheduler.create_network(APP),
         lambda: scheduler.start(spec),
@@ -426,7 +494,11 @@ def test_without_an_engine_every_method_says_so(make: Callable[[], World]) -> No
         lambda: scheduler.connections(NOTHING, 80),
         lambda: scheduler.tail(NOTHING, 1),
         lambda: list(scheduler.logs({NOTHING: "web.1"}, 1, follow=False)),
-        lambda: scheduler.exec(NOTHING, ["true"], None, io.BytesIO()),
+        lambda: scheduler.exec(NOTHING, ["true"], streams),
+        lambda: scheduler.attach(spec, streams, lambda _: None),
+        lambda: scheduler.describe(NOTHING),
+        lambda: scheduler.top(NOTHING),
+        lambda: scheduler.usage(NOTHING),
         lambda: scheduler.destroy(APP),
     ]
     for call in calls:

@@ -6,24 +6,29 @@ this machine, and paas.health works on it unchanged.
 
 import contextlib
 import itertools
+import os
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import BinaryIO
+from types import MappingProxyType
+from typing import Any
 
 from paas.errors import EngineUnavailable, ImageMissing, StartFailed
 from paas.model import App, Finding, ProcessState
 from paas.reporter import clean
 from paas.schedulers.base import (
+    Beside,
     Change,
     Event,
     Listener,
     LogLine,
     Observed,
     ProcessSpec,
+    Streams,
+    Usage,
     process_name,
 )
 from tests.fakes.watch import FakeWatch
@@ -68,6 +73,9 @@ class FakeScheduler:
         self.open_connections: dict[str, int] = {}
         self.started: list[ProcessSpec] = []
         self.ran: list[ProcessSpec] = []
+        self.attached: list[tuple[ProcessSpec, Beside | None]] = []
+        self.execs: list[tuple[str, tuple[str, ...]]] = []
+        self.looks = 0  # at the usage of containers
         self.running: dict[str, Running] = {}
         self._ids = itertools.count(1)
         self._changed = threading.Condition()
@@ -245,26 +253,58 @@ class FakeScheduler:
             if not follow or not self._wait_for_more(containers, told):
                 return
 
+    def attach(
+        self,
+        spec: ProcessSpec,
+        streams: Streams,
+        created: Callable[[str], object],
+        beside: Beside | None = None,
+    ) -> int:
+        self._answer()
+        program = self.programs.get(spec.command, Program(status=None))
+        if program.refused:
+            raise StartFailed(program.refused)
+        self.attached.append((spec, beside))
+        container_id = self._begin(spec, replace(program, exit_code=None, status=None))
+        try:
+            created(container_id)
+            if spec.command in self.programs:
+                os.write(streams.stdout, "".join(f"{x}\n" for x in program.stdout).encode())
+                return program.exit_code or 0
+            return _run_here(("sh", "-c", spec.command or "exit 1"), streams)
+        finally:
+            self._remove(container_id)
+
     def exec(
         self,
         container_id: str,
         argv: Sequence[str],
-        stdin: BinaryIO | None,
-        stdout: BinaryIO,
-        stderr: BinaryIO | None = None,
+        streams: Streams,
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> int:
         if self.inspect(container_id).state is not ProcessState.RUNNING:
             raise StartFailed("The process is not running", hint="Run: ps:report APP")
-        done = subprocess.run(
-            argv,
-            input=stdin.read() if stdin else b"",
-            capture_output=True,
-            timeout=30,
-            check=False,
-        )
-        stdout.write(done.stdout)
-        (stderr or stdout).write(done.stderr)
-        return done.returncode
+        self.execs.append((container_id, tuple(argv)))
+        return _run_here(argv, streams)
+
+    def describe(self, container_id: str) -> Mapping[str, Any]:
+        self._answer()
+        if container_id not in self.running:
+            return {}
+        container = self.running[container_id]
+        env = [f"{key}={value}" for key, value in container.spec.config.items()]
+        return {"Id": container_id, "Name": f"/{container.seen.name}", "Config": {"Env": env}}
+
+    def top(self, container_id: str) -> tuple[tuple[str, ...], ...]:
+        if self.inspect(container_id).state is not ProcessState.RUNNING:
+            return ()
+        return (("PID", "COMMAND"), ("1", str(self.running[container_id].spec.command)))
+
+    def usage(self, container_id: str) -> Usage | None:
+        if self.inspect(container_id).state is not ProcessState.RUNNING:
+            return None
+        self.looks += 1
+        return Usage(float(self.looks), self.looks / 2, 5 << 20, 512 << 20, 100, 200, 0, 4096, 3)
 
     def destroy(self, app: App) -> None:
         self._answer()
@@ -364,6 +404,17 @@ class FakeScheduler:
                     return False
                 self._changed.wait(1)
         return True
+
+
+def _run_here(argv: Sequence[str], streams: Streams) -> int:
+    return subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL if streams.stdin is None else streams.stdin,
+        stdout=streams.stdout,
+        stderr=streams.stderr,
+        timeout=30,
+        check=False,
+    ).returncode
 
 
 def serve(address: str, port: int, status: int) -> ThreadingHTTPServer:

@@ -5,7 +5,6 @@ reached from this host, so they are asked from inside.
 """
 
 import contextlib
-import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -29,7 +28,7 @@ from paas.model import (
 )
 from paas.platform import Platform
 from paas.reconcile import Reconciler
-from paas.schedulers.base import ProcessSpec
+from paas.schedulers.base import ProcessSpec, Streams
 from paas.schedulers.docker_local import DockerLocal
 from paas.state.store import SqliteStore
 from tests.contracts.engines import stack_image
@@ -55,7 +54,7 @@ class Nested:
 
     def serves(self, row: Container) -> bool:
         try:
-            return self.platform.scheduler.exec(row.id, ASK, None, io.BytesIO()) == 0
+            return self.platform.scheduler.exec(row.id, ASK, Streams(None, 2, 2)) == 0
         except PaasError:
             return False
 

@@ -1,13 +1,15 @@
 """Attacks from inside a real container: each must end at a wall."""
 
-import io
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from paas.model import SecurityOptions
 from tests.contracts.engines import until
+from tests.fakes.files import Files
 from tests.schedulers.conftest import Prison
 from tests.schedulers.specs import INSTANCE
 
@@ -63,13 +65,15 @@ def test_a_setuid_program_gains_nothing(prison: Prison) -> None:
     )
 
 
-def test_a_command_run_in_a_live_container_has_the_same_walls(prison: Prison) -> None:
+def test_a_command_run_in_a_live_container_has_the_same_walls(
+    prison: Prison, tmp_path: Path
+) -> None:
     container = prison.scheduler.start(prison.spec("exec sleep 600"))
-    output = io.BytesIO()
     argv = ["sh", "-c", "id -u; grep -E 'CapBnd|NoNewPrivs' /proc/self/status; /id-as-root -u"]
-    prison.scheduler.exec(container, argv, None, output)
+    with Files(tmp_path) as files:
+        prison.scheduler.exec(container, argv, replace(files.streams, stdin=None))
     prison.scheduler.stop([container], 1)
-    words = output.getvalue().decode().split()
+    words = files.out.decode().split()
     assert words == ["200001", "CapBnd:", "0" * 16, "NoNewPrivs:", "1", "200001"]
 
 
