@@ -38,6 +38,6 @@ lock:
 docs:
     {{python}} -m paas.commands.reference > docs/commands.new && mv docs/commands.new docs/commands.md
 
-# Measure everything side by side with its floor; writes docs/performance.md. Options: --quick, names.
+# Measure side by side with the floor; writes docs/performance.md, of named benches their sections only. Options: --quick, names.
 bench *args:
     {{python}} -m bench {{args}}

@@ -12,10 +12,10 @@ PATIENCE = 60.0
 LOOK = 0.005
 
 
-def answer_of(instance: Instance, app: str) -> str:
+def answer_of(instance: Instance, app: str, timeout: float = 10) -> str:
     """Return what the app answers on `/` through nginx; "" when it does not."""
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", instance.http_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", instance.http_port, timeout=timeout)
         connection.request("GET", "/", headers={"Host": f"{app}.{instance.domain}"})
         return connection.getresponse().read().decode().strip()
     except (OSError, http.client.HTTPException):

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -24,6 +25,7 @@ websockets: set["Echo"] = set()
 
 class Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         if self.headers["Upgrade"] == "websocket":
@@ -33,6 +35,9 @@ class Echo(BaseHTTPRequestHandler):
         elif self.path == "/more":
             asked_for_more.set()
             self.answer("more comes")
+        elif self.path.startswith("/slow/"):
+            time.sleep(float(self.path.removeprefix("/slow/")))
+            self.answer(VERSION)
         elif self.path == "/headers":
             self.answer(json.dumps(dict(self.headers)))
         else:
