@@ -13,7 +13,8 @@ from contextlib import nullcontext
 import click
 
 import paas.commands
-from paas.commands.declare import REGISTRY, Access, Command, Context
+from paas.access import authorise
+from paas.commands.declare import REGISTRY, Command, Context
 from paas.doors.control import Control, Interrupted
 from paas.doors.request import Request
 from paas.errors import DiskFull, Forbidden, PaasError, UsageError
@@ -72,9 +73,10 @@ def _run(platform: Platform, request: Request, uid: int, control: Control) -> in
         sys.stdout.write(text)
         return 0
     command = find_command(argv[0], REGISTRY)
-    authorise(command, actor, remote_host_verbs=platform.settings.remote_host_verbs)
+    remote = platform.settings.remote_host_verbs
+    authorise(command.name, command.access, actor, remote_host_verbs=remote)
     with nullcontext() if actor.is_host else platform.locks.place(actor.name, PLACES):
-        return call(command, argv[1:], Context(platform, request, actor, control))
+        return call(command, argv[1:], Context(platform, request, actor, command, control))
 
 
 def find_actor(platform: Platform, request: Request, uid: int) -> Actor:
@@ -86,9 +88,9 @@ def find_actor(platform: Platform, request: Request, uid: int) -> Actor:
     if uid == 0 and request.door == "local" and request.fingerprint is None:
         return LOCAL_ADMIN
     if uid != 0 and request.door != "local" and request.fingerprint:
-        key = platform.store.keys.by_fingerprint(request.fingerprint)
-        if key:
-            return Actor(key.name, fingerprint=key.fingerprint)
+        actor = platform.store.users.actor(request.fingerprint)
+        if actor:
+            return actor
     raise Forbidden("This key may not do anything here", hint="Ask the host's owner to add it.")
 
 
@@ -134,15 +136,6 @@ def find_command(name: str, registry: Mapping[str, Command]) -> Command:
     alike = nearest(name, registry)
     hint = f"Did you mean {alike}? " if alike else ""
     raise PaasError(f"{name} is not a paas command", hint=f"{hint}`help` lists all")
-
-
-def authorise(command: Command, actor: Actor, *, remote_host_verbs: bool) -> None:
-    """Raise Forbidden unless the actor may use the verb. Looks at no app: see NotFound."""
-    if command.access is Access.HOST and not (actor.is_host or remote_host_verbs):
-        raise Forbidden(
-            f"{command.name} can only be used by root on the host",
-            hint=f"There: paas {command.name}   (or set remote_host_verbs = true in paas.toml)",
-        )
 
 
 def call(command: Command, args: tuple[str, ...], context: Context) -> int:

@@ -36,8 +36,8 @@ TYPES = frozenset(
 )
 
 
-def parse_key(name: str, text: str) -> SshKey:
-    """Return the key of one line `type base64 [comment]`. Raises InvalidName."""
+def parse_key(name: str, text: str, user: str = "") -> SshKey:
+    """Return the user's key of one line `type base64 [comment]`. Raises InvalidName."""
     lines = text.strip().splitlines()
     if "PRIVATE KEY" in text:
         raise InvalidName(
@@ -56,7 +56,8 @@ def parse_key(name: str, text: str) -> SshKey:
         )
     blob = _decode(words[1])
     _check_blob(words[0], blob)
-    return SshKey(name, words[0], base64.b64encode(blob).decode(), fingerprint(blob), time.time())
+    parts = words[0], base64.b64encode(blob).decode(), fingerprint(blob)
+    return SshKey(name, *parts, time.time(), user)
 
 
 def fingerprint(blob: bytes) -> str:
@@ -73,7 +74,7 @@ def write_authorized_keys(settings: Settings, keys: Keys) -> None:
     try:
         group = pwd.getpwnam(settings.door_user).pw_gid
         with _alone(settings.locks / "authorized_keys.lock"):  # two writers could swap their files
-            _replace(settings.door / "authorized_keys", _lines(settings, keys.list()), group)
+            _replace(settings.door / "authorized_keys", _lines(settings, keys.authorized()), group)
     except KeyError as error:
         raise Unavailable(
             f"The doors' user {settings.door_user} does not exist", hint="Run: paas setup"

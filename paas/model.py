@@ -31,6 +31,7 @@ RESERVED_APP_NAMES = frozenset(
         "apt-cache",
     ]
 )
+RESERVED_USER_NAMES = frozenset({"root", "paas"})  # of actors who have no key
 RESERVED_CONFIG_KEYS = frozenset({"PORT", "HOME", "TMPDIR"})
 RESERVED_CONFIG_PREFIXES = ("PAAS_", "DOCKER_")
 CONFIG_VALUE_BYTES = 64 * 1024
@@ -102,6 +103,13 @@ def key_name(name: str) -> str:
     return name
 
 
+def user_name(name: str) -> str:
+    """Return `name` if it can name a user; raise InvalidName otherwise."""
+    if name in RESERVED_USER_NAMES:
+        raise InvalidName(f"{name} is what paas calls itself and the host's owner")
+    return key_name(name)
+
+
 class Desired(StrEnum):
     """What the owner wants of an app."""
 
@@ -162,12 +170,55 @@ class App:
 
 
 @dataclass(frozen=True)
-class Actor:
-    """Who typed a command: the local admin, or the owner of an ssh key."""
+class Token:
+    """What a machine's key may do: a few verbs on one app."""
 
+    app_id: int
     name: str
+    verbs: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who typed a command: the local admin, a user by one of the user's keys, or a token."""
+
+    name: str  # of a token: "shop:ci"; no user has a colon
     is_host: bool = False  # root on the host, over the local door
     fingerprint: str | None = None
+    is_admin: bool = False
+    token: Token | None = None
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether every app is open to the actor."""
+        return self.is_host or self.is_admin
+
+    @property
+    def user(self) -> str | None:
+        """The user's name; None for root on the host and for a token."""
+        return None if self.is_host or self.token else self.name
+
+
+class Role(StrEnum):
+    """What a user may do to one app; each covers those before it."""
+
+    VIEWER = "viewer"
+    DEPLOYER = "deployer"
+    OWNER = "owner"
+
+    def covers(self, other: "Role") -> bool:
+        """Whether who has this role may do what needs the other."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody with keys."""
+
+    name: str
+    is_admin: bool
+    created_at: float
 
 
 @dataclass(frozen=True)
@@ -183,8 +234,8 @@ class Certificate:
         return domain in self.names or f"*.{domain.partition('.')[2]}" in self.names
 
 
-LOCAL_ADMIN = Actor("root", is_host=True)
-SYSTEM = Actor("paas", is_host=True)
+LOCAL_ADMIN = Actor("root", is_host=True, is_admin=True)
+SYSTEM = Actor("paas", is_host=True, is_admin=True)
 
 
 @dataclass(frozen=True)
@@ -346,6 +397,7 @@ class SshKey:
     blob: str
     fingerprint: str  # SHA256:..., as ssh-keygen prints it
     created_at: float
+    user: str = ""  # whose it is; "": of the user that has its name
 
     def __post_init__(self) -> None:
         key_name(self.name)

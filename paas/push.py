@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from paas import access, operate
 from paas import deploy as pipeline
-from paas import operate
 from paas.attempt import open_attempt
 from paas.errors import Conflict, NotFound, PaasError
 from paas.git.base import Push, Sideband
@@ -20,9 +20,9 @@ def receive(platform: Platform, name: str, actor: Actor, stdin: BinaryIO, stdout
 
     An app that does not exist is created; if its first push fails, it is not left behind.
     """
-    existing = platform.store.apps.find(name)
-    nearest = None if existing else platform.store.apps.nearest(name)
-    app = existing or platform.store.apps.create(name)
+    existing = access.find_app_to_push(platform.store, actor, name)
+    nearest = None if existing else platform.store.grants.nearest(actor, name)
+    app = existing or access.create_app(platform.store, actor, name)
     handler = Pusher(platform, app, actor, created=existing is None, nearest=nearest)
     try:
         return platform.repos.receive(app, stdin, stdout, handler)
@@ -92,7 +92,10 @@ class Pusher:
             raise type(error)(f"{error.message}{more}") from error
 
     def _refresh(self) -> None:
-        """Read the app again: it may have been destroyed while this push waited."""
+        """Read the app again: it may have been destroyed while this push waited.
+
+        The pusher's key or role may be gone too: then this push is refused.
+        """
         try:
             self._app = self._platform.store.apps.by_id(self._app.id)
         except NotFound as error:
@@ -100,6 +103,7 @@ class Pusher:
                 f"{self._app.name} was destroyed while this push waited",
                 hint="Push again to create it anew.",
             ) from error
+        access.confirm(self._platform.store, self._actor, self._app)
 
 
 def _tell_waiting(sideband: Sideband) -> Callable[[Holder], None]:

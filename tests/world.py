@@ -20,7 +20,7 @@ from tests.fakes.proxy import FakeProxy
 from tests.fakes.repos import APP_JSON, FakeRepos
 from tests.fakes.scheduler import FakeScheduler, Program
 
-ANNA = Actor("anna", fingerprint="SHA256:anna")
+ANNA = Actor("anna", is_admin=True)
 CRASHES = "crash"  # the command of a process that exits with 1 at once
 HANGS = "hang"  # the command of a process that opens no port
 

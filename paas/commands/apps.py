@@ -15,18 +15,18 @@ from paas.reporter import DETAIL, PROBLEM, clean
 KEYS = ("created-at", "deploy-branch", "deploy-source-metadata", "locked", "release", "urls")
 
 
-@command("apps:create", access=Access.DEPLOYER, examples=("apps:create shop",))
+@command("apps:create", access=Access.MEMBER, examples=("apps:create shop",))
 @click.argument("app")
 def apps_create(context: Context, app: str) -> None:
     """Create an app. A push to a name that does not exist does the same."""
-    context.platform.store.apps.create(app)
+    context.create_app(app)
     settings = context.platform.settings
     remote = f"ssh://{settings.door_user}@{settings.host}:{settings.ssh_port}/{app}"
     click.echo(f"Creating {app}... done")
     click.echo(f"{DETAIL}Push to it: git remote add paas {remote} && git push paas HEAD:main")
 
 
-@command("apps:list", access=Access.DEPLOYER, examples=("apps:list", "apps:list --format json"))
+@command("apps:list", access=Access.MEMBER, examples=("apps:list", "apps:list --format json"))
 @listing
 def apps_list(context: Context, style: str) -> None:
     """List all apps."""
@@ -39,7 +39,7 @@ def apps_list(context: Context, style: str) -> None:
 
 @command(
     "apps:destroy",
-    access=Access.DEPLOYER,
+    access=Access.OWNER,
     examples=("apps:destroy shop", "apps:destroy shop --force"),
 )
 @click.argument("app")
@@ -58,7 +58,7 @@ def apps_destroy(context: Context, app: str, force: bool) -> None:
     click.echo(f"{DETAIL}{app} is destroyed")
 
 
-@command("apps:exists", access=Access.DEPLOYER, examples=("apps:exists shop",))
+@command("apps:exists", access=Access.VIEWER, examples=("apps:exists shop",))
 @click.argument("app")
 def apps_exists(context: Context, app: str) -> None:
     """Say by the exit status whether an app exists: 0 or 20."""
@@ -67,7 +67,7 @@ def apps_exists(context: Context, app: str) -> None:
 
 @command(
     "apps:report",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("apps:report", "apps:report shop --app-urls", "apps:report shop --format json"),
 )
 @click.argument("app", required=False)

@@ -43,7 +43,7 @@ def checks_set(context: Context, app: str, key: str, value: str) -> None:
 
 @command(
     "checks:report",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("checks:report", "checks:report shop", "checks:report shop --checks-path"),
 )
 @click.argument("app", required=False)
@@ -61,7 +61,7 @@ def checks_report(context: Context, app: str | None, style: str, only: str | Non
 
 @command(
     "checks:run",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("checks:run shop", "checks:run shop web", "checks:run shop web.1 --format json"),
 )
 @click.argument("app")

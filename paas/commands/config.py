@@ -151,7 +151,7 @@ def config_show(
 
 @command(
     "config:keys",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("config:keys shop", "config:keys shop --merged", "config:keys --global"),
 )
 @click.argument("app", required=False)

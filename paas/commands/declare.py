@@ -2,48 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import click
 
+from paas import access as rules
+from paas.access import Access
 from paas.doors.control import Control
 from paas.doors.request import Request
 from paas.model import Actor, App
 from paas.platform import Platform
 
-
-class Access(StrEnum):
-    """What an actor needs. The default of a command that says nothing is HOST."""
-
-    ANYONE = "anyone"  # every key that is known: help, version
-    MEMBER = "member"  # names no app, or one that does not exist yet: apps:list, apps:create
-    VIEWER = "viewer"  # reads an app, but no values of its config
-    DEPLOYER = "deployer"  # pushes and operates an app
-    OWNER = "owner"  # may end, rename, open or hand over an app
-    ADMIN = "admin"  # what concerns all apps: global settings, audit
-    HOST = "host"  # touches the host's safety: root on the host, unless the owner allows remote
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a command works with: `@click.pass_obj` hands it over as the first argument."""
-
-    platform: Platform
-    request: Request
-    actor: Actor
-    control: Control = field(default_factory=Control)  # without a client, nothing ever happens
-
-    def app(self, name: str) -> App:
-        """Return the app that was typed. Raises NotFound (20), also for one that may not be seen.
-
-        The only way from a name to an app in a command: this is where access is checked.
-        """
-        return self.platform.store.apps.get(name)
-
-    def apps(self) -> tuple[App, ...]:
-        """Return all apps that the actor may see, by name."""
-        return self.platform.store.apps.list()
+__all__ = ["REGISTRY", "Access", "Command", "Context", "command"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +29,42 @@ class Command:
     def topic(self) -> str:
         """The part before the colon; the whole name for a verb without one."""
         return self.name.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a command works with: `@click.pass_obj` hands it over as the first argument."""
+
+    platform: Platform
+    request: Request
+    actor: Actor
+    command: Command
+    control: Control = field(default_factory=Control)  # without a client, nothing ever happens
+
+    def app(self, name: str, needs: Access | None = None) -> App:
+        """Return the app that was typed. Raises NotFound (20), also for one that may not be seen.
+
+        The only way from a name to an app in a command: this is where access is checked. Raises
+        Forbidden when the actor's role there is less than the command needs, or than `needs`.
+        """
+        return rules.find_app(self.platform.store, self.actor, name, needs or self.command.access)
+
+    def apps(self) -> tuple[App, ...]:
+        """Return all apps at which the actor may use the command, by name."""
+        return rules.list_apps(self.platform.store, self.actor, self.command.access)
+
+    def create_app(self, name: str) -> App:
+        """Create an app; the user who typed it becomes its owner. Raises Conflict, InvalidName."""
+        return rules.create_app(self.platform.store, self.actor, name)
+
+    def require(self, needs: Access) -> None:
+        """Raise Forbidden unless the actor may do more than the command itself needs.
+
+        For a flag such as --global: `context.require(Access.ADMIN)`.
+        """
+        remote = self.platform.settings.remote_host_verbs
+        verb = str(click.get_current_context().info_name)
+        rules.authorise(verb, needs, self.actor, remote_host_verbs=remote)
 
 
 REGISTRY: dict[str, Command] = {}

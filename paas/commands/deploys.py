@@ -22,7 +22,7 @@ BLOCK = 65536
 
 @command(
     "deploys:list",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("deploys:list shop", "deploys:list shop --format json"),
 )
 @click.argument("app")
@@ -45,7 +45,7 @@ def deploys_list(context: Context, app: str, style: str) -> None:
 
 @command(
     "deploys:info",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("deploys:info shop", "deploys:info shop 41 --format json"),
 )
 @click.argument("app")
@@ -65,7 +65,7 @@ def deploys_info(context: Context, app: str, deploy: str | None, style: str) -> 
 
 @command(
     "deploys:log",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("deploys:log shop", "deploys:log shop 41", "deploys:log shop --follow"),
 )
 @click.argument("app")

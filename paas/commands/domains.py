@@ -48,7 +48,7 @@ def domains_set(context: Context, app: str, domains: tuple[str, ...]) -> None:
 
 @command(
     "domains:report",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("domains:report", "domains:report shop --format json"),
 )
 @click.argument("app", required=False)

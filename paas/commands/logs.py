@@ -20,7 +20,7 @@ POLL = 0.5  # seconds between looks for the next processes
 
 @command(
     "logs",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("logs shop", "logs shop -t", "logs shop -n 500 -p worker", "logs shop -p web.2"),
 )
 @click.argument("app")

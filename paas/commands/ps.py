@@ -28,7 +28,7 @@ KEYS = ("can-scale", "deployed", "desired", "processes", "release", "running", "
 
 @command(
     "ps:report",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("ps:report", "ps:report shop", "ps:report shop --format json"),
 )
 @click.argument("app", required=False)

@@ -37,7 +37,7 @@ def parse_version(text: str) -> int:
 
 @command(
     "releases:list",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("releases:list shop", "releases:list shop --format json"),
 )
 @click.argument("app")
@@ -61,7 +61,7 @@ def releases_list(context: Context, app: str, style: str) -> None:
 
 @command(
     "releases:info",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("releases:info shop", "releases:info shop v12 --format json"),
 )
 @click.argument("app")
@@ -82,7 +82,7 @@ def releases_info(context: Context, app: str, version: str | None, style: str) -
 
 @command(
     "releases:diff",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("releases:diff shop", "releases:diff shop v3 v7", "releases:diff shop v3"),
 )
 @click.argument("app")
@@ -157,7 +157,7 @@ def releases_set(context: Context, app: str, key: str, value: str) -> None:
 
 @command(
     "releases:report",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("releases:report", "releases:report shop --releases-retention"),
 )
 @click.argument("app", required=False)

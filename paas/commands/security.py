@@ -12,7 +12,7 @@ from paas.reporter import DETAIL, STEP
 
 @command(
     "security:report",
-    access=Access.DEPLOYER,
+    access=Access.VIEWER,
     examples=("security:report shop", "security:report shop --format json"),
 )
 @click.argument("app", required=False)

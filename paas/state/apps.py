@@ -3,6 +3,7 @@
 import difflib
 import sqlite3
 import time
+from collections.abc import Sequence
 
 from paas.errors import Conflict, NotFound
 from paas.model import App, Desired, app_name
@@ -19,7 +20,7 @@ class SqliteApps:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, name: str) -> App:
+    def create(self, name: str, owner: str | None = None) -> App:
         app_name(name)
         with self._database.write():
             if self.find(name):
@@ -30,17 +31,18 @@ class SqliteApps:
                 self._free_network(),
                 time.time(),
             )
-            return self.get(name)
+            made = self.get(name)
+            self._database.execute(
+                "INSERT INTO grants SELECT name, ?, 'owner' FROM users WHERE name = ?",
+                *(made.id, owner),
+            )
+            return made
 
     def get(self, name: str) -> App:
         found = self.find(name)
         if found:
             return found
-        near = self.nearest(name)
-        raise NotFound(
-            f"App {name if name.isprintable() else ascii(name)} does not exist",
-            hint=f"Did you mean {near}?" if near else "See apps:list, or: apps:create NAME",
-        )
+        raise missing_app(name, [app.name for app in self.list()])
 
     def by_id(self, app: int) -> App:
         row = self._database.row(f"{SELECT} WHERE apps.id = ?", app)
@@ -53,10 +55,6 @@ class SqliteApps:
             return None
         row = self._database.row(f"{SELECT} WHERE apps.name = ?", name)
         return app_from(row) if row else None
-
-    def nearest(self, name: str) -> str | None:
-        names = [str(row["name"]) for row in self._database.rows("SELECT name FROM apps")]
-        return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
     def list(self) -> tuple[App, ...]:
         return tuple(app_from(row) for row in self._database.rows(f"{SELECT} ORDER BY apps.name"))
@@ -84,6 +82,20 @@ class SqliteApps:
                 f"All {NETWORKS} app networks are taken", hint="Destroy an app: apps:destroy NAME"
             )
         return free
+
+
+def missing_app(name: str, known: Sequence[str]) -> NotFound:
+    """Return the error for an app that does not exist, with the nearest of the known names."""
+    near = nearest_name(name, known)
+    return NotFound(
+        f"App {name if name.isprintable() else ascii(name)} does not exist",
+        hint=f"Did you mean {near}?" if near else "See apps:list, or: apps:create NAME",
+    )
+
+
+def nearest_name(name: str, known: Sequence[str]) -> str | None:
+    """Return the known name most like `name`, if one is alike."""
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
 
 
 def app_from(row: sqlite3.Row) -> App:

@@ -23,16 +23,21 @@ from paas.model import (
     JournalLine,
     Notice,
     Release,
+    Role,
     SecurityOptions,
     SshKey,
+    User,
 )
 
 
 class Apps(Protocol):
     """Apps by name and id."""
 
-    def create(self, name: str) -> App:
-        """Create an app; its id is never used again. Raises Conflict if the name is taken."""
+    def create(self, name: str, owner: str | None = None) -> App:
+        """Create an app, of a user if one is given. Raises Conflict if the name is taken.
+
+        Its id is never used again.
+        """
 
     def get(self, name: str) -> App:
         """Return the app. Raises NotFound (exit 20) with the nearest existing name as hint."""
@@ -42,9 +47,6 @@ class Apps(Protocol):
 
     def find(self, name: str) -> App | None:
         """Return the app or None."""
-
-    def nearest(self, name: str) -> str | None:
-        """Return the existing name most like `name`, if one is alike."""
 
     def list(self) -> tuple[App, ...]:
         """Return all apps, by name."""
@@ -211,8 +213,11 @@ class Containers(Protocol):
 class Keys(Protocol):
     """Ssh keys that may push."""
 
-    def add(self, key: SshKey) -> None:
-        """Add a key. Raises Conflict if its name or its fingerprint is there already."""
+    def add(self, key: SshKey, *, is_admin: bool | None = None) -> None:
+        """Add a key, and its user if there is none of the name: see Users.add for `is_admin`.
+
+        Raises Conflict if its name or its fingerprint is there already, also as a token's.
+        """
 
     def remove(self, name: str) -> SshKey:
         """Remove and return a key. Raises NotFound."""
@@ -220,8 +225,61 @@ class Keys(Protocol):
     def by_fingerprint(self, fingerprint: str) -> SshKey | None:
         """Return the key or None."""
 
-    def list(self) -> tuple[SshKey, ...]:
-        """Return all keys, by name."""
+    def list(self, user: str | None = None) -> tuple[SshKey, ...]:
+        """Return all keys, or those of a user, by name."""
+
+    def authorized(self) -> tuple[SshKey, ...]:
+        """Return all keys that open the doors now: those of users, and of tokens."""
+
+
+class Users(Protocol):
+    """Who may come in."""
+
+    def add(self, name: str, *, is_admin: bool | None = None) -> User:
+        """Add a user; None makes an admin of who comes while there is none. Raises Conflict."""
+
+    def get(self, name: str) -> User:
+        """Return a user. Raises NotFound."""
+
+    def list(self) -> tuple[User, ...]:
+        """Return all users, by name."""
+
+    def set_admin(self, name: str, *, is_admin: bool) -> None:
+        """Make a user an admin, or a member. Raises NotFound."""
+
+    def remove(self, name: str) -> None:
+        """Remove a user, with keys and grants. Raises NotFound."""
+
+    def actor(self, fingerprint: str) -> Actor | None:
+        """Return whose key it is: a user, or a token that is not over; None for a stranger."""
+
+
+class Grants(Protocol):
+    """Which apps an actor sees, and with what role: an admin every one, a token its own."""
+
+    def find(self, actor: Actor, name: str) -> tuple[App, Role]:
+        """Return an app and the actor's role there. Raises NotFound (exit 20) as Apps.get.
+
+        For an app that the actor does not see it is the same error; its hint names only others.
+        """
+
+    def list(self, actor: Actor) -> tuple[tuple[App, Role], ...]:
+        """Return all apps that the actor sees, by name, with the roles."""
+
+    def nearest(self, actor: Actor, name: str) -> str | None:
+        """Return the name most like `name` of the apps that the actor sees, if one is alike."""
+
+    def of_app(self, app: int) -> Mapping[str, Role]:
+        """Return {user: role} of an app."""
+
+    def of_user(self, user: str) -> Mapping[str, Role]:
+        """Return {app's name: role} of a user."""
+
+    def set(self, app: int, user: str, role: Role) -> None:
+        """Give a user a role, in the place of another. Raises NotFound."""
+
+    def remove(self, app: int, user: str) -> None:
+        """Take a user's role away. Raises NotFound."""
 
 
 class Formation(Protocol):
@@ -355,6 +413,10 @@ class Store(Protocol):
     def containers(self) -> Containers: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def users(self) -> Users: ...
+    @property
+    def grants(self) -> Grants: ...
     @property
     def formation(self) -> Formation: ...
     @property

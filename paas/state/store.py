@@ -14,6 +14,7 @@ from paas.state.deploys import SqliteDeploys
 from paas.state.domains import SqliteDomains
 from paas.state.formation import SqliteFormation
 from paas.state.journal import SqliteJournal
+from paas.state.grants import SqliteGrants
 from paas.state.keys import SqliteKeys
 from paas.state.notices import SqliteNotices
 from paas.state.properties import SqliteProperties
@@ -22,6 +23,7 @@ from paas.state.releases import SqliteReleases
 from paas.state.security import SqliteSecurity
 
 
+from paas.state.users import SqliteUsers
 class SqliteStore:
     """See base.Store. Connects on first use, and again in a forked child."""
 
@@ -37,6 +39,8 @@ class SqliteStore:
         self.keys = SqliteKeys(self._database)
         self.formation = SqliteFormation(self._database)
         self.security = SqliteSecurity(self._database)
+        self.users = SqliteUsers(self._database)
+        self.grants = SqliteGrants(self._database)
         self.properties = SqliteProperties(self._database)
         self.recovery = SqliteRecovery(self._database)
         self.journal = SqliteJournal(self._database)

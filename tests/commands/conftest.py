@@ -1,5 +1,7 @@
 """A person who types commands, on a platform with a real database and fakes around it."""
 
+import base64
+import hashlib
 import io
 import sys
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from paas.doors.request import Request
 from paas.hooks import Hooks
 from paas.keys import parse_key
 from paas.locks import Locks
-from paas.model import App
+from paas.model import App, Role
 from paas.platform import Platform
 from paas.settings import Settings
 from paas.state.store import SqliteStore
@@ -24,7 +26,15 @@ from tests.fakes.proxy import FakeProxy
 from tests.fakes.repos import FakeRepos
 from tests.fakes.scheduler import FakeScheduler
 
-ANNA = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4 anna\n"
+
+def public_key(name: str) -> str:
+    """Return the line of an ed25519 key (RFC 8709) that is this person's alone."""
+    parts = (b"ssh-ed25519", hashlib.sha256(name.encode()).digest())
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()} {name}\n"
+
+
+ANNA = public_key("anna")
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,10 @@ class Typed:
 
 
 class Person:
-    """Types as root on the host; `over_ssh` types with anna's key."""
+    """Types as root on the host; `over_ssh` types with the key of anna, an admin.
+
+    `user` makes somebody else, `typing` types with that key: `paas.typing("ben", "apps:list")`.
+    """
 
     def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.scheduler = FakeScheduler()
@@ -67,14 +80,25 @@ class Person:
             locks=Locks(self.settings.locks),
         )
 
-    def __call__(self, *argv: str, text_in: str = "") -> Typed:
+    def __call__(self, *argv: str, text_in: str | bytes = "") -> Typed:
         return self._type(Request("local", argv), 0, text_in)
 
-    def over_ssh(self, *argv: str, text_in: str = "") -> Typed:
-        key = parse_key("anna", ANNA)
+    def over_ssh(self, *argv: str, text_in: str | bytes = "") -> Typed:
+        self.user("anna", is_admin=True)
+        return self.typing("anna", *argv, text_in=text_in)
+
+    def user(self, name: str, role: str = "", app: str = "", *, is_admin: bool = False) -> None:
+        """Let there be a user with a key, and with a role at an app if one is given."""
+        key = parse_key(name, public_key(name))
         if not self.store.keys.by_fingerprint(key.fingerprint):
-            self.store.keys.add(key)
-        return self._type(Request("ssh", argv, fingerprint=key.fingerprint), 65534, text_in)
+            self.store.keys.add(key, is_admin=is_admin)
+        if role:
+            self.store.grants.set(self.store.apps.get(app).id, name, Role(role))
+
+    def typing(self, name: str, *argv: str, text_in: str | bytes = "") -> Typed:
+        """Type over ssh with the key of this name, whether paas knows it or not."""
+        fingerprint = parse_key(name, public_key(name)).fingerprint
+        return self._type(Request("ssh", argv, fingerprint=fingerprint), 65534, text_in)
 
     def push(self, app: str, procfile: str = "web: serve") -> App:
         typed = self("git-receive-pack", app, text_in=procfile)
@@ -86,9 +110,10 @@ class Person:
         self.scheduler.close()
         self.store.close()
 
-    def _type(self, request: Request, uid: int, text_in: str) -> Typed:
+    def _type(self, request: Request, uid: int, text_in: str | bytes) -> Typed:
         self._capsys.readouterr()
-        self._stdin.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text_in.encode())))
+        data = text_in.encode() if isinstance(text_in, str) else text_in
+        self._stdin.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
         status = dispatch.handle(self.platform, request, uid, Control())
         return Typed(status, *self._capsys.readouterr())
 

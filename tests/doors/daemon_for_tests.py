@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -26,6 +26,7 @@ from paas.locks import Locks
 from paas.model import SshKey
 from paas.platform import Platform
 from paas.settings import Settings, load
+from paas.state.store import SqliteStore
 
 
 @command("test:echo", access=Access.DEPLOYER, examples=("test:echo a b",))
@@ -122,28 +123,22 @@ def limits(context: Context) -> None:
 
 
 @dataclass
-class KnownKeys:
-    """The keys of a platform for tests."""
-
-    names: dict[str, str] = field(default_factory=dict)
-
-    def by_fingerprint(self, fingerprint: str) -> SshKey | None:
-        name = self.names.get(fingerprint)
-        return SshKey(name, "ssh-ed25519", "", fingerprint, 0.0) if name else None
-
-
-@dataclass
-class KeyStore:
-    keys: KnownKeys
-
-
-@dataclass
 class SmallPlatform:
-    """Settings, keys and locks: all that dispatch and these commands look at."""
+    """Settings, database and locks: all that dispatch and these commands look at."""
 
     settings: Settings
-    store: KeyStore
+    store: SqliteStore
     locks: Locks
+
+
+def open_store(settings: Settings, names: dict[str, str]) -> SqliteStore:
+    """Return a database in which the owners of these fingerprints are users."""
+    store = SqliteStore(settings)
+    for fingerprint, name in names.items():
+        if not store.keys.by_fingerprint(fingerprint):  # the daemon is started again
+            store.keys.add(SshKey(name, "ssh-ed25519", "", fingerprint, 0.0))
+    store.close()
+    return store
 
 
 def tick(platform: Platform) -> None:
@@ -154,9 +149,8 @@ def tick(platform: Platform) -> None:
 def main() -> None:
     settings = load()
     names, limits = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-    platform = cast(
-        "Platform", SmallPlatform(settings, KeyStore(KnownKeys(names)), Locks(settings.locks))
-    )
+    store = open_store(settings, names)
+    platform = cast("Platform", SmallPlatform(settings, store, Locks(settings.locks)))
     daemon.open_log(settings.logs / "paas.log")
 
     def handle(request: Request, uid: int, control: Control) -> int:

@@ -6,7 +6,7 @@ from paas.state.store import SqliteStore
 
 
 def key(name: str, fingerprint: str) -> SshKey:
-    return SshKey(name, "ssh-ed25519", f"blob-{fingerprint}", fingerprint, 1.0)
+    return SshKey(name, "ssh-ed25519", f"blob-{fingerprint}", fingerprint, 1.0, user=name)
 
 
 def test_a_key_is_found_by_its_fingerprint(store: SqliteStore) -> None:
