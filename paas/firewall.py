@@ -5,12 +5,13 @@ restart nor a firewalld reload takes it away. Everything a container sends is ju
 before Docker translates addresses, so that the rules see where it wanted to go.
 
 Builds share Docker's default bridge with other instances and with the owner's containers, so their
-rules stand in a table that all instances write alike; each adds the port of its apt cache.
+rules stand in a table that all instances write alike; each adds the port of its apt cache, with its
+own name: where the instance's table is gone, the port goes too (proxies/routes.py).
 
 Needs Linux 5.10 and nftables 1.0 (https://wiki.nftables.org, "Matching routing information").
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 from string import Template
@@ -136,7 +137,12 @@ add rule bridge $builds wall arp saddr ip $build_subnet drop
 
 def table(settings: Settings) -> str:
     """Return the name of the instance's table (family inet)."""
-    return f"paas_{settings.instance}"
+    return table_of(settings.instance)
+
+
+def table_of(instance: str) -> str:
+    """Return the name of the table of an instance."""
+    return f"paas_{instance}"
 
 
 def builds_table(build_bridge: str = BUILD_BRIDGE) -> str:
@@ -167,7 +173,7 @@ def render(
     """
     servers = ", ".join(sorted(resolvers))
     builds, port = builds_table(build_bridge), apt_cache_port(settings)
-    elements = [f"add element inet {builds} ports {{ {port} }}"] if port else []
+    elements = [*_claim(f"inet {builds} ports", port, settings.instance)] if port else []
     elements += [f"add element inet {builds} resolvers {{ {servers} }}"] if servers else []
     ruleset = _INSTANCE + _BUILDS + (_BRIDGED if build_subnet else "")
     return Template(ruleset).substitute(
@@ -186,6 +192,13 @@ def render(
         build_elements="\n".join(elements),
         build_subnet=build_subnet,
     )
+
+
+def _claim(ports: str, port: int, instance: str) -> Iterator[str]:
+    """Yield the commands that add a port with its instance's name, also where it stands already."""
+    yield f"add element {ports} {{ {port} }}"
+    yield f"delete element {ports} {{ {port} }}"
+    yield f'add element {ports} {{ {port} comment "{instance}" }}'
 
 
 def apt_cache_port(settings: Settings) -> int | None:

@@ -7,18 +7,21 @@ one `ip route`, put everything back at boot, without the daemon (`restore_comman
 import json
 import re
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Any
 
 from paas.errors import InvalidName, ProxyUnavailable
 from paas.firewall import (
     BUILD_BRIDGE,
+    apt_cache_port,
     builds_table,
     name_servers,
     render,
     source_address,
     table,
+    table_of,
 )
 from paas.model import Finding, app_name
 from paas.proxies.base import Route
@@ -58,7 +61,8 @@ def restore_commands(settings: Settings) -> tuple[tuple[str, ...], ...]:
 def removal_commands(settings: Settings) -> tuple[tuple[str, ...], ...]:
     """Return the commands that take the instance out of the kernel; each may fail if it is out.
 
-    The wall around builds stays: other instances may need it.
+    The wall around builds stays: other instances may need it. The next one that loads it closes
+    this one's port there.
     """
     return (
         ("ip", "route", "delete", settings.services, "dev", "lo"),
@@ -76,6 +80,7 @@ class Routes:
     def __init__(self, settings: Settings, build_bridge: str = BUILD_BRIDGE) -> None:
         self._settings = settings
         self._bridge = build_bridge
+        self._builds = ("inet", builds_table(build_bridge), "ports")
         self._map = f"inet {table(settings)} web"
         self._wall = settings.root / "nft" / "paas.nft"
         self._loaded = settings.root / "nft" / "loaded"  # the kernel's listing after the last load
@@ -175,7 +180,29 @@ class Routes:
                     details=tuple(done.stderr.splitlines()[:6]),
                     hint="Is the nft_* kernel support there? Try: nft list ruleset",
                 )
+        self._close_ports()
         write_file(self._loaded, self._listing())
+
+    def _close_ports(self) -> None:
+        """Let builds no more to the ports of instances that were removed, or have another now."""
+        listed = _run("nft", "-j", "list", "tables").stdout
+        names = {entry["table"]["name"] for entry in _entries(listed) if "table" in entry}
+        own = apt_cache_port(self._settings)
+        for port, instance in self._ports():
+            is_old = instance == self._settings.instance and port != own
+            if is_old or table_of(instance) not in names:
+                _run("nft", "delete", "element", *self._builds, f"{{ {port} }}")
+
+    def _ports(self) -> Iterator[tuple[int, str]]:
+        """Yield the ports that builds may reach, and whose each is; "" for one without a name."""
+        for entry in _entries(_run("nft", "-j", "list", "set", *self._builds).stdout):
+            for element in entry.get("set", {}).get("elem", ()):
+                named = element["elem"] if isinstance(element, dict) else {"val": element}
+                yield int(named["val"]), str(named.get("comment", ""))
+
+    def _is_open(self) -> bool:
+        own = apt_cache_port(self._settings)
+        return own is None or own in {port for port, _ in self._ports()}
 
     def _is_loaded(self) -> bool:
         if not self._loaded.exists() or self._loaded.read_text() != self._listing():
@@ -184,7 +211,7 @@ class Routes:
         wanted = [
             e for file in self._folder.glob("*.nft") for e in ELEMENT.findall(file.read_text())
         ]
-        return sorted(found) == sorted(wanted) and self._is_routed()
+        return sorted(found) == sorted(wanted) and self._is_routed() and self._is_open()
 
     def _listing(self) -> str:
         """Return the rules as the kernel has them, without the elements of sets and maps."""
@@ -194,6 +221,11 @@ class Routes:
     def _is_routed(self) -> bool:
         route = _run("ip", "-4", "route", "show", self._settings.services).stdout
         return f"src {source_address(self._settings)}" in route
+
+
+def _entries(listed: str) -> Sequence[Mapping[str, Any]]:
+    """Return what `nft -j` listed (libnftables-json(5))."""
+    return json.loads(listed)["nftables"] if listed else ()
 
 
 def _subnet(bridge: str) -> IPv4Network | None:
