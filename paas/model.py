@@ -1,12 +1,14 @@
 """The words of design.md as frozen values; every name is validated at construction."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import ClassVar
 
-from paas.errors import InvalidName
+from paas.errors import Conflict, InvalidName
 from paas.manifest import Manifest
 
 APP_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
@@ -38,6 +40,7 @@ CONFIG_VALUE_BYTES = 64 * 1024
 CONFIG_TOTAL_BYTES = 1024 * 1024
 CONFIG_GLOBAL_BYTES = 64 * 1024  # of the vars of all apps: each app's own come on top
 UID_BASE = 200_000
+RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"  # for time.strftime, in UTC
 DEFAULT_PORT = 5000
 
 
@@ -236,6 +239,35 @@ class Certificate:
 
 LOCAL_ADMIN = Actor("root", is_host=True, is_admin=True)
 SYSTEM = Actor("paas", is_host=True, is_admin=True)
+
+
+@dataclass(frozen=True)
+class AppLock:
+    """Who has locked an app against deploys, and since when (seconds since the epoch)."""
+
+    TOPIC: ClassVar = "apps"  # where it stands among the properties
+    KEY: ClassVar = "locked"
+
+    actor: str
+    since: float
+
+    def __str__(self) -> str:
+        return f"is locked by {self.actor} since {time.strftime(RFC_3339, time.gmtime(self.since))}"
+
+    def refusal(self, app: str) -> Conflict:
+        """Return the error for whoever wants to deploy the app of this name."""
+        return Conflict(f"{app} {self}: nothing is deployed", hint=f"To go on: apps:unlock {app}")
+
+    @property
+    def text(self) -> str:
+        """How it is stored."""
+        return f"{self.since:.0f} {self.actor}"
+
+    @classmethod
+    def parse(cls, text: str) -> "AppLock":
+        """Return the lock of a stored text."""
+        since, _, actor = text.partition(" ")
+        return cls(actor, float(since))
 
 
 @dataclass(frozen=True)

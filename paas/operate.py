@@ -96,6 +96,11 @@ def rebuild(platform: Platform, app: App, actor: Actor) -> Release:
     return _build_again(platform, app, Cause(actor, "ps:rebuild"), commit, no_cache=True)
 
 
+def build_first(platform: Platform, app: App, by: Cause, commit: str) -> Release:
+    """Build and deploy a commit that is in the app's repository, with the cache."""
+    return _build_again(platform, app, by, commit, no_cache=False)
+
+
 def rebuild_current(platform: Platform, app: App) -> Release:
     """Build the current release's commit, for an app whose image is gone. Raises NotFound."""
     commit = current_release(platform, app).commit

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from paas import access, operate
+from paas import access, identity, operate
 from paas import deploy as pipeline
 from paas.attempt import open_attempt
 from paas.errors import Conflict, NotFound, PaasError
@@ -22,6 +22,8 @@ def receive(platform: Platform, name: str, actor: Actor, stdin: BinaryIO, stdout
     """
     existing = access.find_app_to_push(platform.store, actor, name)
     nearest = None if existing else platform.store.grants.nearest(actor, name)
+    if existing is None:
+        identity.refuse_new(platform, name)
     app = existing or access.create_app(platform.store, actor, name)
     handler = Pusher(platform, app, actor, created=existing is None, nearest=nearest)
     try:
@@ -50,6 +52,7 @@ class Pusher:
     @contextmanager
     def lock(self, sideband: Sideband) -> Iterator[None]:
         """Hold the app's lock; one push waits, the newest wins."""
+        identity.refuse_locked(self._platform, self._app)
         if self._created:
             hint = f" (did you mean {self._nearest}?)" if self._nearest else ""
             sideband.write(f"{STEP}Creating {self._app.name}: a new app{hint}\n")

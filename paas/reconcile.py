@@ -33,7 +33,7 @@ IMAGE_IS_GONE = 3  # the status of a job whose app has to be built again
 AGAIN = 5.0  # seconds between two attempts to end a deploy whose process has died
 BUILD_AGAIN = 300.0  # seconds between two attempts to build
 FAR = 120.0  # seconds: nothing is due later than this, unless the clock was set back
-BLOCKING = {"apps:destroy", "ps:stop"}  # beside these nothing may be started
+BLOCKING = {"apps:destroy", "apps:rename", "ps:stop"}  # beside these nothing may be started
 
 
 class Reconciler:
@@ -199,15 +199,7 @@ class Reconciler:
 
     def restore_routes(self) -> None:
         """Make vhosts and routes equal to what the database says."""
-        platform = self._platform
-
-        def deployed() -> list[App]:
-            return [app for app in platform.store.apps.list() if app.version is not None]
-
-        platform.proxy.restore(
-            lambda: [routing.site_of(platform, app) for app in deployed()],
-            lambda: {app.name: routing.routes_of(platform, app) for app in deployed()},
-        )
+        routing.restore_all(self._platform)
 
     def retire(self) -> None:
         """Remove draining containers whose own connections have ended, or whose time is up."""

@@ -76,6 +76,21 @@ def move(platform: Platform, app: App) -> None:
     publish(platform, app)
 
 
+def restore_all(platform: Platform) -> None:
+    """Make vhosts and routes of all apps equal to what the database says. Raises ProxyUnavailable.
+
+    One reload of nginx does for all of them.
+    """
+
+    def deployed() -> list[App]:
+        return [app for app in platform.store.apps.list() if app.version is not None]
+
+    platform.proxy.restore(
+        lambda: [site_of(platform, app) for app in deployed()],
+        lambda: {app.name: routes_of(platform, app) for app in deployed()},
+    )
+
+
 def restore(platform: Platform, app: App) -> None:
     """Put the route back where the database says, as far as the proxy can be reached."""
     with suppress(ProxyUnavailable):  # the reconciler tries again

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from paas import operate, routing
+from paas import identity, operate, routing
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import date, listing, report, show_list, show_report, show_reports
 from paas.errors import PaasError
@@ -12,7 +12,16 @@ from paas.model import App
 from paas.platform import Platform
 from paas.reporter import DETAIL, PROBLEM, clean
 
-KEYS = ("created-at", "deploy-branch", "deploy-source-metadata", "locked", "release", "urls")
+KEYS = (
+    "created-at",
+    "deploy-branch",
+    "deploy-source-metadata",
+    "deploying",
+    "locked",
+    "locked-by",
+    "release",
+    "urls",
+)
 
 
 @command("apps:create", access=Access.MEMBER, examples=("apps:create shop",))
@@ -101,11 +110,14 @@ def _confirm(app: str) -> None:
 
 def _describe(platform: Platform, app: App) -> dict[str, object]:
     current = platform.store.releases.current(app.id)
+    lock = identity.find_lock(platform, app)
     values = (
         date(app.created_at),
         app.deploy_branch,
         current.commit if current else None,
         platform.locks.holder(app.id) is not None,
+        lock is not None,
+        lock.actor if lock else None,
         f"v{app.version}" if app.version else None,
         routing.urls_of(platform, app),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from paas.errors import Conflict, NotFound
 from paas.model import App, Desired, app_name
+from paas.state.copying import copy_settings
 from paas.state.database import Database
 
 NETWORKS = 2048  # /27 subnets in a /16
@@ -68,6 +69,17 @@ class SqliteApps:
         with self._database.write():
             self.by_id(app)
             self._database.execute("UPDATE apps SET deploy_branch = ? WHERE id = ?", branch, app)
+
+    def rename(self, app: int, name: str) -> App:
+        app_name(name)
+        with self._database.write():
+            if self.find(name):
+                raise Conflict("Name is already taken", hint="Choose another name.")
+            self._database.execute("UPDATE apps SET name = ? WHERE id = ?", name, app)
+        return self.by_id(app)
+
+    def copy_settings(self, source: int, target: int) -> None:
+        copy_settings(self._database, source, target)
 
     def destroy(self, app: int) -> None:
         with self._database.write():

@@ -57,6 +57,12 @@ class Apps(Protocol):
     def set_deploy_branch(self, app: int, branch: str) -> None:
         """Say which branch deploys."""
 
+    def rename(self, app: int, name: str) -> App:
+        """Give the app another name. Raises Conflict if it is taken, InvalidName."""
+
+    def copy_settings(self, source: int, target: int) -> None:
+        """Give a new app config, formation, walls and properties of another; not its domains."""
+
     def destroy(self, app: int) -> None:
         """Delete the app and all that belongs to it."""
 
@@ -113,7 +119,10 @@ class Deploys(Protocol):
     def start(
         self, app: int, actor: Actor, reason: str, commit: str | None, branch: str | None
     ) -> Deploy:
-        """Create a deploy in state RECEIVED, owned by the calling process's pid."""
+        """Create a deploy in state RECEIVED, owned by the calling process's pid.
+
+        Raises Conflict when somebody has locked the app (apps:lock), unless paas itself deploys.
+        """
 
     def advance(self, deploy: int, state: DeployState) -> None:
         """Commit a transition, before its side effect. Never moves a final state.

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from paas.errors import NotFound
 from paas.model import Actor, Candidate, Container, Deploy, DeployState, Release
 from paas.state import commit_point
+from paas.state.app_lock import refuse_locked
 from paas.state.database import Database
 from paas.state.notices import queue_notice
 from paas.state.recovery import tell_replaced
@@ -27,6 +28,7 @@ class SqliteDeploys:
         self, app: int, actor: Actor, reason: str, commit: str | None, branch: str | None
     ) -> Deploy:
         with self._database.write():
+            refuse_locked(self._database, app, actor)
             row = self._database.row(
                 "INSERT INTO deploys (app_id, state, actor, reason, commit_id, branch, started_at,"
                 " pid, pid_started, steps)"
