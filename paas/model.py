@@ -411,6 +411,21 @@ class JournalLine:
 
 
 @dataclass(frozen=True)
+class AppEvent:
+    """Something that happened to an app (`app` "": to none), for `events`; ids only grow.
+
+    `kind` is a word of ours ("deployed", "config-changed") or the engine's ("die", "oom").
+    """
+
+    app: str
+    kind: str
+    process: str = ""  # "web.1"
+    details: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    id: int = 0
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
 class Notice:
     """A webhook call to be made. `url` is "" when nobody wants it any more; `body` is JSON."""
 

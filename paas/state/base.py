@@ -4,13 +4,14 @@ Reads return values of model.py. Writes are one `BEGIN IMMEDIATE` transaction ea
 are ids; a name becomes an id once, in dispatch or in the command, through `apps.get`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from paas.model import (
     Actor,
     App,
+    AppEvent,
     Candidate,
     Certificate,
     Container,
@@ -369,6 +370,43 @@ class Notices(Protocol):
 
     def retry(self, notice: int, due: float, error: str) -> None:
         """Count an attempt, and say when the next one is due should this one fail."""
+class Ear(Protocol):
+    """Hears when the database has changed, until it is closed."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when something has changed."""
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for a change since the last call; False when time is up, or when it was closed."""
+
+    def close(self) -> None:
+        """Listen no more; who waits is not woken by that."""
+
+
+class Events(Protocol):
+    """What happened to apps, and on the instance. The oldest beyond 10,000 are dropped.
+
+    Our own are written in the transactions that make them true.
+    """
+
+    def add(self, events: Sequence[AppEvent]) -> None:
+        """Add what was seen outside, such as the engine's events."""
+
+    def read(
+        self, limit: int, after: int = 0, apps: Collection[str] | None = None
+    ) -> Sequence[AppEvent]:
+        """Return the last events whose id is larger than `after`, oldest first.
+
+        `apps` are the names whose events are wanted (default: all, and those of no app).
+        """
+
+    def listen(self) -> Ear:
+        """Listen for changes of the database from now on: no polling, and nothing is missed."""
+
+    def ring(self) -> None:
+        """Wake all that listen, as every change does."""
+
+
 
     def explain(self, notice: int, error: str) -> None:
         """Say why the last attempt failed."""
@@ -456,3 +494,5 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""
+    def events(self) -> Events: ...
+    @property

@@ -10,6 +10,7 @@ from paas.model import (
     config_key,
 )
 from paas.state.database import Database
+from paas.state.events import write_event
 
 
 class SqliteConfig:
@@ -46,6 +47,10 @@ def read_config(database: Database, app: int | None) -> dict[str, str]:
 
 def write_config(database: Database, app: int | None, values: Mapping[str, str]) -> None:
     """Make the app's vars equal to `values`, inside a write()."""
+    before = read_config(database, app)
+    changed = sorted(key for key in {*before, *values} if before.get(key) != values.get(key))
+    if changed:
+        write_event(database, app or "", "config-changed", keys=changed)
     database.execute("DELETE FROM config WHERE app_id IS ?", app)
     for key, value in values.items():
         database.execute("INSERT INTO config VALUES (?, ?, ?)", app, key, value)

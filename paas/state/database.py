@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -19,10 +19,11 @@ _inherited: list[sqlite3.Connection] = []
 
 
 class Database:
-    """Connects on first use, and again in a forked child."""
+    """Connects on first use, and again in a forked child. `changed` is called after each commit."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, changed: Callable[[], None] = lambda: None) -> None:
         self._path = path
+        self._changed = changed
         self._pid = 0
         self._connection: sqlite3.Connection | None = None
 
@@ -52,6 +53,7 @@ class Database:
             try:
                 yield
                 connection.execute("COMMIT")
+                self._changed()
             except BaseException:
                 if connection.in_transaction:  # a full disk has rolled it back already
                     connection.execute("ROLLBACK")

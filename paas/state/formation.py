@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from paas.errors import InvalidName
 from paas.model import process_type
 from paas.state.database import Database
+from paas.state.events import write_event
 
 MOST = 29  # addresses in an app's subnet
 
@@ -42,6 +43,10 @@ def read_formation(database: Database, app: int) -> dict[str, int]:
 
 def write_formation(database: Database, app: int, quantities: Mapping[str, int]) -> None:
     """Make the app's quantities equal to `quantities`, inside a write()."""
+    before = read_formation(database, app)
+    changed = {name: count for name, count in quantities.items() if before.get(name) != count}
+    if changed:
+        write_event(database, app, "scaled", processes=changed)
     database.execute("DELETE FROM formation WHERE app_id = ?", app)
     for name, quantity in quantities.items():
         database.execute(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from paas.model import Notice
 from paas.state.database import Database
+from paas.state.events import write_event
 
 TOPIC = "notify"  # of the properties: the URL of an app, or of all apps
 URL = "url"
@@ -55,12 +56,18 @@ class SqliteNotices:
 
 
 def queue_notice(database: Database, app: int, event: str, **details: object) -> None:
-    """Queue a notice if somebody wants it, inside a write(). `details` that are None are left out.
+    """Write the event down, and queue a notice if somebody wants it, inside a write().
+
+    `details` that are None are left out.
 
     Where it goes is looked up when it is sent: who clears the URL wants no more of them.
     """
     row = database.row(f"SELECT name, {_url('apps.id')} AS url FROM apps WHERE id = ?", app)  # noqa: S608 - constant
-    if row is None or row["url"] is None:
+    if row is None:
+        return
+    about = {key: value for key, value in details.items() if key != "process"}
+    write_event(database, row["name"], event, str(details.get("process") or ""), **about)
+    if row["url"] is None:
         return
     now = time.time()
     told = {key: value for key, value in details.items() if value not in {None, ""}}

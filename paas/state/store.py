@@ -6,6 +6,7 @@ from paas.model import Finding
 from paas.settings import Settings
 from paas.state.adoption import SqliteAdoption
 from paas.state.apps import SqliteApps
+from paas.state.bell import Bell
 from paas.state.certificates import SqliteCertificates
 from paas.state.config import SqliteConfig
 from paas.state.containers import SqliteContainers
@@ -13,6 +14,7 @@ from paas.state.database import Database
 from paas.state.deploys import SqliteDeploys
 from paas.state.domains import SqliteDomains
 from paas.state.formation import SqliteFormation
+from paas.state.events import SqliteEvents
 from paas.state.journal import SqliteJournal
 from paas.state.grants import SqliteGrants
 from paas.state.keys import SqliteKeys
@@ -29,7 +31,8 @@ class SqliteStore:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._database = Database(settings.database)
+        bell = Bell(settings.run / "bell")
+        self._database = Database(settings.database, bell.ring)
         self.apps = SqliteApps(self._database)
         self.config = SqliteConfig(self._database)
         self.domains = SqliteDomains(self._database, settings.domain)
@@ -46,6 +49,7 @@ class SqliteStore:
         self.journal = SqliteJournal(self._database)
         self.notices = SqliteNotices(self._database)
         self.certificates = SqliteCertificates(self._database)
+        self.events = SqliteEvents(self._database, bell)
 
     def check(self) -> tuple[Finding, ...]:
         """Return the database's part of `doctor`."""
