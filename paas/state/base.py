@@ -356,20 +356,6 @@ class Journal(Protocol):
         """Return the last lines whose id is larger than `after`, oldest first."""
 
 
-class Notices(Protocol):
-    """Notices on their way out. They are queued in the transaction that makes them true."""
-
-    def due(self, now: float, limit: int) -> Sequence[Notice]:
-        """Return the oldest notices that are to be sent by now."""
-
-    def is_due(self, now: float) -> bool:
-        """Return whether there are any."""
-
-    def done(self, notice: int) -> None:
-        """Forget a notice: it was delivered, or given up."""
-
-    def retry(self, notice: int, due: float, error: str) -> None:
-        """Count an attempt, and say when the next one is due should this one fail."""
 class Ear(Protocol):
     """Hears when the database has changed, until it is closed."""
 
@@ -407,6 +393,20 @@ class Events(Protocol):
         """Wake all that listen, as every change does."""
 
 
+class Notices(Protocol):
+    """Notices on their way out. They are queued in the transaction that makes them true."""
+
+    def due(self, now: float, limit: int) -> Sequence[Notice]:
+        """Return the oldest notices that are to be sent by now."""
+
+    def is_due(self, now: float) -> bool:
+        """Return whether there are any."""
+
+    def done(self, notice: int) -> None:
+        """Forget a notice: it was delivered, or given up."""
+
+    def retry(self, notice: int, due: float, error: str) -> None:
+        """Count an attempt, and say when the next one is due should this one fail."""
 
     def explain(self, notice: int, error: str) -> None:
         """Say why the last attempt failed."""
@@ -475,6 +475,8 @@ class Store(Protocol):
     @property
     def journal(self) -> Journal: ...
     @property
+    def events(self) -> Events: ...
+    @property
     def notices(self) -> Notices: ...
     @property
     def certificates(self) -> Certificates: ...
@@ -494,5 +496,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""
-    def events(self) -> Events: ...
-    @property

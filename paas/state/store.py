@@ -13,8 +13,8 @@ from paas.state.containers import SqliteContainers
 from paas.state.database import Database
 from paas.state.deploys import SqliteDeploys
 from paas.state.domains import SqliteDomains
-from paas.state.formation import SqliteFormation
 from paas.state.events import SqliteEvents
+from paas.state.formation import SqliteFormation
 from paas.state.journal import SqliteJournal
 from paas.state.grants import SqliteGrants
 from paas.state.keys import SqliteKeys
@@ -47,9 +47,9 @@ class SqliteStore:
         self.properties = SqliteProperties(self._database)
         self.recovery = SqliteRecovery(self._database)
         self.journal = SqliteJournal(self._database)
+        self.events = SqliteEvents(self._database, bell)
         self.notices = SqliteNotices(self._database)
         self.certificates = SqliteCertificates(self._database)
-        self.events = SqliteEvents(self._database, bell)
 
     def check(self) -> tuple[Finding, ...]:
         """Return the database's part of `doctor`."""
