@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from paas import checks, formation, health, routing
+from paas import checks, formation, gitset, health, routing
 from paas.attempt import Attempt
 from paas.errors import ProxyUnavailable
 from paas.formation import Slot, Strategy
@@ -34,6 +34,7 @@ class Blueprint:
     port: int
     volumes: tuple[str, ...] = ()
     manifest: Manifest = field(default_factory=Manifest)
+    commit: str | None = None
 
 
 def blueprint(of: Candidate | Release) -> Blueprint:
@@ -41,7 +42,7 @@ def blueprint(of: Candidate | Release) -> Blueprint:
     image, volumes = (
         (of.image.id, of.image.volumes) if isinstance(of, Candidate) else (of.image, of.volumes)
     )
-    return Blueprint(image, of.processes, of.config, of.port, volumes, of.manifest)
+    return Blueprint(image, of.processes, of.config, of.port, volumes, of.manifest, of.commit)
 
 
 def wanted(platform: Platform, app: App, plan: Blueprint) -> tuple[Slot, ...]:
@@ -145,7 +146,7 @@ def spec_of(
         slot=row.slot,
         image=plan.image,
         command=command or command_of(plan, row.process_type),
-        config=plan.config,
+        config={**gitset.revision_variable(platform, app, plan.commit), **plan.config},
         port=row.port,
         address=row.address,
         options=platform.store.security.get(app.id),

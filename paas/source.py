@@ -14,6 +14,15 @@ class Entry:
     size: int
 
 
+@dataclass(frozen=True)
+class NewFile:
+    """A file that is to become part of a commit; a symlink's content is its target."""
+
+    path: str
+    mode: int
+    content: bytes
+
+
 class Source(Protocol):
     """A read-only view of one commit's tree (or of an archive). Paths are relative, with `/`."""
 

@@ -14,9 +14,9 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
+from paas import outside
 from paas.crew import Job
 from paas.errors import InvalidName, PaasError, Unavailable
 from paas.model import Notice
@@ -32,8 +32,6 @@ BATCH = 20
 PAUSES = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)  # seconds; then it is given up
 URL_BYTES = 2000
 SUCCESS = range(200, 300)
-# IPv6 that leads to an IPv4 address that would have to be looked at (RFC 6052, RFC 3056).
-TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
 log = logging.getLogger("paas")
 
 
@@ -66,30 +64,8 @@ def find_address(target: Target, *, private: bool) -> str:
 
     It is looked up once, so that a name cannot become another address later. Raises Unavailable.
     """
-    try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise Unavailable(f"{target.host} has no address") from error
-    addresses = [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    for address in addresses:
-        if not is_allowed(address, private=private):
-            raise Unavailable(
-                f"{target.host} is {address}, which is not a public address",
-                hint="The host's owner can set notify_private = true in paas.toml",
-            )
-    return str(addresses[0])
-
-
-def is_allowed(address: IPv4Address | IPv6Address, *, private: bool) -> bool:
-    """Whether notices may go there. Link-local never: there are metadata services."""
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped:
-            return is_allowed(address.ipv4_mapped, private=private)
-        if any(address in network for network in TRANSLATED):
-            return False
-    if address.is_link_local or address.is_multicast or address.is_unspecified:
-        return False
-    return address.is_global or (private and (address.is_private or address.is_loopback))
+    hint = "The host's owner can set notify_private = true in paas.toml"
+    return outside.find_address(target.host, target.port, private=private, hint=hint)
 
 
 def secret_of(properties: Properties) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from paas import webhooks
+from paas import outside, webhooks
 from paas.errors import InvalidName, Unavailable
 from tests.world import World, make_world
 
@@ -164,15 +164,15 @@ def test_each_due_notice_is_a_job_of_its_own(world: World, receiver: Receiver) -
      "255.255.255.255"],
 )  # fmt: skip
 def test_only_public_addresses_are_called(address: str) -> None:
-    assert not webhooks.is_allowed(ip_address(address), private=False)
+    assert not outside.is_allowed(ip_address(address), private=False)
 
 
 def test_the_host_s_owner_may_allow_private_ones_but_never_link_local() -> None:
-    assert webhooks.is_allowed(ip_address("93.184.215.14"), private=False)
+    assert outside.is_allowed(ip_address("93.184.215.14"), private=False)
     for address in ("127.0.0.1", "10.0.0.8", "::1", "::ffff:10.0.0.8"):
-        assert webhooks.is_allowed(ip_address(address), private=True)
+        assert outside.is_allowed(ip_address(address), private=True)
     for address in ("169.254.169.254", "fe80::1", "::ffff:169.254.169.254", "0.0.0.0", "224.0.0.1"):
-        assert not webhooks.is_allowed(ip_address(address), private=True)
+        assert not outside.is_allowed(ip_address(address), private=True)
 
 
 def test_a_private_target_is_refused_by_default(tmp_path: Path, receiver: Receiver) -> None:

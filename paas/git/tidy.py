@@ -4,6 +4,7 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+from paas.errors import Conflict, Unavailable
 from paas.git.index import clean_environment
 from paas.git.store import Store, exclusive
 
@@ -24,6 +25,40 @@ def tidy(repository: Path, git: str | None) -> None:
             return
         if not (git and _repack(repository, git)):
             _join(repository)
+
+
+def collect(repository: Path, git: str | None) -> tuple[int, int]:
+    """Drop what no ref leads to; return the bytes of all objects before and after.
+
+    Hidden refs count: they hold the sources of the releases that are kept. Raises Conflict while a
+    push is on its way in, Unavailable without git.
+    """
+    if git is None:
+        raise Unavailable("repo:gc needs git on this host", hint="apt install git")
+    if not repository.exists():
+        return 0, 0
+    with exclusive(repository):
+        if any((repository / "quarantine").iterdir()):
+            raise Conflict("A push is on its way in", hint="Try again when it has ended.")
+        before = _size(repository)
+        try:
+            done = subprocess.run(
+                [git, "-c", "gc.auto=0", "repack", "-a", "-d", "-q", "--window=0"],
+                env=clean_environment(repository),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable("git repack took too long", hint="Try again later.") from error
+    if done.returncode:
+        raise Unavailable(f"git repack failed: {done.stderr.decode(errors='replace')[-200:]}")
+    return before, _size(repository)
+
+
+def _size(repository: Path) -> int:
+    return sum(file.stat().st_size for file in (repository / "objects").rglob("*"))
 
 
 def _packs(repository: Path) -> list[Path]:
