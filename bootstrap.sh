@@ -9,6 +9,7 @@ usage() {
   cat <<'TEXT'
 Usage: bootstrap.sh [options]      set up paas and push a demo app
        bootstrap.sh test           set up what the tests need and run them all
+       bootstrap.sh uninstall [--keep-data]   take paas off this host
 
 Options (and the variables that do the same):
   --root DIR         data (PAAS_ROOT, /var/lib/paas)
@@ -25,6 +26,7 @@ home=${PAAS_HOME:-/opt/paas}
 bundle=/etc/ssl/certs/ca-certificates.crt
 mode=install
 current='Start'
+keep_data=
 declare -i since=0 is_quiet=0 # is_quiet: the step's output is in the log only
 
 main() {
@@ -36,13 +38,18 @@ main() {
   trap 'failed $? "$BASH_COMMAND"' ERR
   # Behind a TLS-inspecting proxy pip must trust what the host trusts.
   [[ ! -f $bundle ]] || export PIP_CERT=${PIP_CERT:-$bundle}
-  if [[ $mode == test ]]; then run_tests; else install_all; fi
+  case $mode in
+    test) run_tests ;;
+    uninstall) uninstall_all ;;
+    install) install_all ;;
+  esac
 }
 
 parse() {
   while (($#)); do
     case $1 in
-      test) mode='test' ;;
+      test | uninstall) mode=$1 ;;
+      --keep-data) keep_data=--keep-data ;;
       --root | --domain | --ssh-port | --http-port | --https-port)
         (($# > 1)) || die "$1 wants a value" "See: $0 --help"
         local name=${1#--}
@@ -74,6 +81,23 @@ install_all() {
   current='Demo app'
   [[ ${PAAS_NO_DEMO:-} ]] || push_demo
   goodbye
+}
+
+# What the Debian packages brought stays: others may use it by now.
+uninstall_all() {
+  current='Removing paas'
+  [[ -x $home/venv/bin/python ]] || die "There is no paas in $home" 'Nothing was removed.'
+  if has_systemd && [[ -f /etc/systemd/system/paas.service ]]; then
+    systemctl disable --quiet --now paas.service paas-restore.service
+    rm -f /etc/systemd/system/paas.service /etc/systemd/system/paas-restore.service
+    systemctl daemon-reload
+  fi
+  printf -- '-----> %s\n' "$current"
+  (cd / && "$home/venv/bin/python" -I -m paas.setup.remove $keep_data)
+  local link=${PAAS_LINK:-/usr/local/bin/paas}
+  [[ $(readlink "$link") != "$home/bin/paas" ]] || rm -f "$link"
+  rm -rf "$home" "$log" /var/log/paas-install.log
+  printf '=====> paas is gone from this host%s\n' "${keep_data:+; its data stays for the next bootstrap.sh}"
 }
 
 run_tests() {

@@ -14,7 +14,11 @@ test:
 
 # Users' stories with real git, ssh, Docker and nginx.
 journeys:
-    {{python}} -m pytest -m "journey and not faults"
+    {{python}} -m pytest -m "journey and not faults and not hosts"
+
+# Debian machines with systemd that are set up, upgraded, rebooted, uninstalled: `-k trixie` for one.
+fresh-host *args:
+    {{python}} -m pytest tests/hosts -v -rP {{args}}
 
 # Inject faults, the long way; writes docs/reliability.md. Options: --quick, --seed N, names.
 faults *args:

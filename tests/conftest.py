@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "faults: parts of the host fail; `just faults` is longer")
+    config.addinivalue_line("markers", "hosts: whole machines that boot; `just fresh-host`")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,7 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = str(item.path.relative_to(here))
         if place.startswith("faults/"):
             item.add_marker(pytest.mark.faults)
-        if place.startswith(("journeys/", "faults/")):
+        if place.startswith("hosts/"):
+            item.add_marker(pytest.mark.hosts)
+        if place.startswith(("journeys/", "faults/", "hosts/")):
             item.add_marker(pytest.mark.journey)
         elif place.startswith(REAL):
             item.add_marker(pytest.mark.real)

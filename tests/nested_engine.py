@@ -61,7 +61,7 @@ def nested_engine() -> Iterator[str]:
             address = f"unix://{folder}/docker.sock"
             _wait_until_it_answers(address, lambda: outer.logs(container))
             for name in STACKS:
-                _copy_image(name, address)
+                copy_image(name, address)
             yield address
         finally:
             outer.stop(container, timeout=20)
@@ -79,7 +79,7 @@ def _ensure_image(outer: docker.APIClient) -> None:
 
 def _host_config(outer: docker.APIClient, folder: Path) -> dict[str, object]:
     config = outer.create_host_config(
-        cap_add=_capabilities_here(),
+        cap_add=capabilities_here(),
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],
         pid_mode="host",  # so that the process ids it tells are the host's
         tmpfs={"/run": ""},
@@ -90,7 +90,7 @@ def _host_config(outer: docker.APIClient, folder: Path) -> dict[str, object]:
     return {**config, "MaskedPaths": [], "ReadonlyPaths": [], "CgroupnsMode": "private"}
 
 
-def _capabilities_here() -> list[str]:
+def capabilities_here() -> list[str]:
     """Return the capabilities that this machine has to give."""
     status = Path("/proc/self/status").read_text()
     found = re.search(r"^CapBnd:\s*([0-9a-f]+)$", status, re.MULTILINE)
@@ -110,7 +110,8 @@ def _wait_until_it_answers(address: str, logs: Callable[[], bytes]) -> None:
         time.sleep(0.1)
 
 
-def _copy_image(name: str, address: str) -> None:
+def copy_image(name: str, address: str) -> None:
+    """Copy an image of the host's engine to another."""
     with (
         contextlib.closing(docker.APIClient(timeout=300)) as outer,
         contextlib.closing(docker.APIClient(address, timeout=300)) as inner,

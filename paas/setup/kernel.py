@@ -11,6 +11,7 @@ from paas.settings import Settings
 # a second (ip-sysctl, tcp_tw_reuse; timestamps tell the two connections apart).
 WANTED = {"net.ipv4.tcp_tw_reuse": "1"}
 FILE = Path("etc/sysctl.d/60-paas.conf")
+USUAL = {"net.ipv4.tcp_tw_reuse": "2"}  # the kernel's own
 
 
 def tune_kernel(
@@ -35,4 +36,20 @@ def tune_kernel(
                 current.write_text(value)
                 report(f"{name} is {value}")
         except OSError as error:  # a host that is itself a container: its owner decides
+            report(f"{name} cannot be set here: {error.strerror}")
+
+
+def forget_kernel(
+    settings: Settings, report: Callable[[str], object], root: Path = Path("/")
+) -> None:
+    """Undo tune_kernel()."""
+    file = root / FILE
+    if settings.nginx_conf != Settings.nginx_conf or not file.exists():
+        return
+    file.unlink()
+    report(f"removed {file}")
+    for name, value in USUAL.items():
+        try:
+            (root / "proc/sys" / name.replace(".", "/")).write_text(value)
+        except OSError as error:
             report(f"{name} cannot be set here: {error.strerror}")

@@ -11,7 +11,7 @@ from docker.types import Mount
 
 from paas.build.rootfs import RootFs, make_image
 from paas.settings import Settings
-from tests.nested_engine import _capabilities_here
+from tests.nested_engine import capabilities_here
 
 pytestmark = pytest.mark.timeout(900)
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -70,7 +70,7 @@ def _ensure_image(engine: docker.APIClient) -> None:
 
 def _host(engine: docker.APIClient) -> dict[str, object]:
     config = engine.create_host_config(
-        cap_add=_capabilities_here(),
+        cap_add=capabilities_here(),
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],
         tmpfs={"/run": "exec"},
         mounts=[

@@ -1,0 +1,105 @@
+"""Takes paas off a host: the opposite of `paas setup`. `bootstrap.sh uninstall` calls it.
+
+Every step may be run again at any time, also after a setup that stopped half-way. Debian packages
+that bootstrap.sh installed stay: others may use them by now.
+"""
+
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+
+from paas.errors import PaasError, UsageError
+from paas.proxies.routes import removal_commands
+from paas.reporter import DETAIL, STEP
+from paas.schedulers.uninstall import remove_all
+from paas.service import stop
+from paas.settings import Settings, load
+from paas.setup.kernel import forget_kernel
+from paas.show import show_error
+
+KEEP = "--keep-data"
+DEFAULT_SITE = "sites-available/default"
+Report = Callable[[str], object]
+
+
+def main(argv: list[str]) -> int:
+    """Remove the installation that the settings name; return the exit status."""
+    try:
+        if set(argv) - {KEEP}:
+            raise UsageError("Only --keep-data is known", hint="bootstrap.sh uninstall --keep-data")
+        remove(load(), _say, keep_data=KEEP in argv)
+    except PaasError as error:
+        show_error(error)
+        return error.exit_status
+    return 0
+
+
+def remove(settings: Settings, report: Report, *, keep_data: bool) -> None:
+    """Stop and remove all of one instance. Raises PaasError of the step that failed.
+
+    With `keep_data` the data root, paas.toml and volumes stay: a later setup serves the same apps.
+    """
+    stop(settings)
+    remove_all(settings, report, keep_volumes=keep_data)
+    _leave_nginx(settings, report)
+    for command in removal_commands(settings):
+        subprocess.run(command, capture_output=True, timeout=30, check=False)
+    report("took firewall and routes out of the kernel")
+    forget_kernel(settings, report)
+    _remove_user(settings, report)
+    if keep_data:
+        report(f"kept {settings.root} and {settings.config}")
+    else:
+        _remove_data(settings, report)
+
+
+def _leave_nginx(settings: Settings, report: Report) -> None:
+    """Take the include out of the host's nginx, and put Debian's placeholder back."""
+    folder = settings.nginx_conf.parent
+    include = folder / "conf.d" / f"{settings.instance}.conf"
+    if include.is_file():
+        include.unlink()
+        stock, link = folder / DEFAULT_SITE, folder / "sites-enabled" / "default"
+        if stock.is_file() and not any(link.parent.iterdir()):
+            link.symlink_to(stock)
+        _reload_nginx(settings)
+        report(f"removed {include}")
+
+
+def _reload_nginx(settings: Settings) -> None:
+    """Let a running nginx forget the sites; one that does not run has nothing to forget."""
+    if settings.nginx_pid.is_file():
+        subprocess.run(("nginx", "-s", "reload"), capture_output=True, timeout=30, check=False)
+
+
+def _remove_user(settings: Settings, report: Report) -> None:
+    """Remove the doors' user, if it is one that setup made: a system user without a home."""
+    try:
+        user = pwd.getpwnam(settings.door_user)
+    except KeyError:
+        return
+    if user.pw_dir != "/nonexistent" or user.pw_uid == pwd.getpwnam("nobody").pw_uid:
+        return
+    done = subprocess.run(
+        ("userdel", user.pw_name), capture_output=True, text=True, timeout=60, check=False
+    )
+    report(f"removed the user {user.pw_name}" if not done.returncode else done.stderr.strip())
+
+
+def _remove_data(settings: Settings, report: Report) -> None:
+    shutil.rmtree(settings.root, ignore_errors=False)
+    settings.config.unlink(missing_ok=True)
+    if settings.config.parent.name == "paas" and not any(settings.config.parent.iterdir()):
+        settings.config.parent.rmdir()
+    report(f"removed {settings.root} and {settings.config}")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{DETAIL}{text}\n")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{STEP}Removing paas\n")
+    sys.exit(main(sys.argv[1:]))

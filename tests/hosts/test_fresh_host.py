@@ -1,0 +1,120 @@
+"""A real boot: what users type on a Debian host with systemd, in the order in which they do.
+
+`just fresh-host` runs it on Debian 12 and 13. The tests of one machine follow each other.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.hosts.machine import Machine, booted
+
+pytestmark = pytest.mark.timeout(1500)
+SUITES = ("bookworm", "trixie")
+WAIT = 120.0
+ASK = "curl -sS --max-time 5 http://hello.paas.localhost"
+HELLO = "Hello from your own Heroku!"
+# Asks ten times a second, on new connections, and notes what was not the app.
+VISIT = (
+    "while [ ! -e /tmp/enough ]; do curl -sS --max-time 5 http://hello.paas.localhost 2>&1"
+    f" | grep -q '{HELLO}' && echo ok || echo lost; sleep 0.1; done > /tmp/visits"
+)
+# All that paas may have put on a host; what Debian's packages brought stays.
+TRACES = """
+find / -xdev '(' -path /proc -o -path /sys -o -path /src -o -path /old -o -path /usr/share ')' \\
+  -prune -o -iname '*paas*' -print
+getent passwd paas
+nft list tables | grep -i paas
+ip route | grep 10.214
+docker ps -aq
+docker images -q
+docker volume ls -q
+docker network ls --format '{{.Name}}' | grep -v -x -e bridge -e host -e none
+systemctl list-unit-files | grep -i paas
+true
+"""
+
+
+@pytest.fixture(scope="module", params=SUITES)
+def host(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    with booted(request.param) as machine:
+        machine.put("/old", "HEAD^")
+        machine.put("/src", "HEAD")
+        yield machine
+
+
+def until_it_answers(host: Machine) -> float:
+    """Return the seconds until the demo app answers; nobody types anything meanwhile."""
+    started = time.monotonic()
+    while HELLO not in host.run(ASK)[1]:
+        assert time.monotonic() - started < WAIT, host.run("journalctl -n 200 --no-pager")[1]
+        time.sleep(0.2)
+    return time.monotonic() - started
+
+
+def test_the_version_before_is_set_up_and_its_demo_answers(host: Machine) -> None:
+    text = host.type("/old/bootstrap.sh")
+    assert HELLO in text
+    host.type("paas config:set hello KEPT=value")
+
+
+def test_an_upgrade_keeps_apps_serving_and_data(host: Machine) -> None:
+    host.type(f"rm -f /tmp/enough; ({VISIT}) </dev/null >/dev/null 2>&1 & sleep 1")
+    host.type("PAAS_NO_DEMO=1 /src/bootstrap.sh")
+    visits = host.type("touch /tmp/enough; sleep 6; cat /tmp/visits").split()
+    assert visits.count("ok") > 10
+    assert visits.count("lost") == 0
+    assert host.type("paas config:get hello KEPT") == "value\n"
+    assert host.type("systemctl is-active paas paas-restore docker nginx").split() == ["active"] * 4
+
+
+def test_a_second_run_changes_nothing(host: Machine) -> None:
+    host.type("/src/bootstrap.sh")  # the demo of this version
+    pid = host.type("systemctl show --property MainPID --value paas")
+    text = host.type("/src/bootstrap.sh")
+    assert "Everything up-to-date" in text
+    assert not re.search(r"made|added|wrote|removed|loaded", text)
+    assert host.type("systemctl show --property MainPID --value paas") == pid
+
+
+def test_the_daemon_writes_to_the_journal_and_starts_in_its_unit(host: Machine) -> None:
+    assert "paas" in host.type("journalctl --unit paas --no-pager")
+    host.type("paas stop && paas start")
+    assert host.type("systemctl is-active paas") == "active\n"
+
+
+def test_after_a_reboot_apps_answer_by_themselves(host: Machine) -> None:
+    host.reboot()
+    print(f"answers {until_it_answers(host):.1f} s after systemd does")
+    assert "0 loaded units" in host.type("systemctl --failed --no-pager")
+    assert "hello" in host.type("paas apps:list")
+
+
+def test_after_a_reboot_they_answer_without_the_daemon_too(host: Machine) -> None:
+    host.type("systemctl disable paas")
+    host.reboot()
+    print(f"answers {until_it_answers(host):.1f} s after systemd does")
+    assert host.run("systemctl is-active paas")[1] == "inactive\n"
+    host.type("systemctl enable --now paas")
+
+
+def test_uninstalled_with_its_data_it_comes_back_as_it_was(host: Machine) -> None:
+    host.type("/src/bootstrap.sh uninstall --keep-data")
+    assert HELLO not in host.run(ASK)[1]
+    host.type("PAAS_NO_DEMO=1 /src/bootstrap.sh")
+    until_it_answers(host)
+    assert host.type("paas config:get hello KEPT") == "value\n"
+
+
+def test_uninstalled_it_leaves_nothing(host: Machine) -> None:
+    host.type("/src/bootstrap.sh uninstall")
+    assert host.type(TRACES).strip() == ""
+    assert "0 loaded units" in host.type("systemctl --failed --no-pager")
+
+
+def test_the_readme_s_first_command_makes_the_demo_answer(host: Machine) -> None:
+    started = time.monotonic()
+    assert HELLO in host.type("/src/bootstrap.sh")
+    print(f"the demo answers after {time.monotonic() - started:.0f} s")
