@@ -5,6 +5,7 @@ import gc
 import hashlib
 import logging
 import os
+import random
 import selectors
 import signal
 import socket
@@ -95,7 +96,7 @@ class Doorkeeper:
         except OSError:  # it went away while it waited
             return
         with client:
-            if self._is_full(address[0]):
+            if not self._make_room(address[0]):
                 log.info("refused a connection from %s: too many", address[0])
                 return
             pid = os.fork()
@@ -103,10 +104,25 @@ class Doorkeeper:
                 self._run_connection(client)
             self.strangers[pid] = address[0]
 
-    def _is_full(self, address: str) -> bool:
-        alike = sum(1 for other in self.strangers.values() if other == address)
-        everyone = len(self.strangers) + len(self.friends)
-        return alike >= self.limits.strangers or everyone >= self.limits.connections
+    def _make_room(self, address: str) -> bool:
+        """End a stranger if there are too many; return False if there is no room but of friends.
+
+        By chance, as sshd_config(5)'s MaxStartups: strangers that hold all places, and say nothing,
+        then keep nobody out who proves a key at once.
+        """
+        alike = [pid for pid, other in self.strangers.items() if other == address]
+        if len(alike) >= self.limits.strangers:
+            self._end(random.choice(alike))  # noqa: S311 - no secret
+        elif len(self.strangers) + len(self.friends) >= self.limits.connections:
+            if not self.strangers:
+                return False
+            self._end(random.choice(list(self.strangers)))  # noqa: S311 - as above
+        return True
+
+    def _end(self, stranger: int) -> None:
+        address = self.strangers.pop(stranger)
+        log.info("ended a connection from %s that had proved no key: too many", address)
+        os.kill(stranger, signal.SIGTERM)  # not reaped yet, so the pid is still its own
 
     def _run_connection(self, client: socket.socket) -> NoReturn:
         try:

@@ -51,7 +51,7 @@ def _switch(default: str) -> Option:
 OPTIONS: Mapping[str, Option] = {
     "access-log": _switch("on"),
     "client-body-timeout": _time("15s"),
-    "client-max-body-size": _size("100m"),
+    "client-max-body-size": _size("20m"),
     "connections-per-address": Option("100", re.compile(r"[0-9]{1,5}", re.ASCII), "a number"),
     "gzip": _switch("on"),
     "hsts": _switch("on"),

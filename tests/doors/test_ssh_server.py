@@ -462,12 +462,25 @@ def test_an_idle_connection_ends_after_its_time(shared: Running) -> None:
         wait_for(lambda: not transport.is_active())
 
 
-def test_one_address_may_hold_so_many_connections_without_a_key(shared: Running) -> None:
+def test_one_address_holds_so_many_connections_without_a_key_the_next_takes_a_place(
+    shared: Running,
+) -> None:
     with limited(shared, strangers=2) as door, door.knock() as one, door.knock() as two:
         assert greets(one)
         assert greets(two)
         with door.knock() as three:
-            assert not greets(three)
+            assert greets(three)
+            wait_for(lambda: len(children_of(door.process.pid)) == 2)
+
+
+def test_strangers_that_hold_all_places_keep_nobody_out_who_has_a_key(shared: Running) -> None:
+    with limited(shared, connections=2) as door, door.knock() as one, door.knock() as two:
+        assert greets(one)
+        assert greets(two)
+        transport = paramiko.Transport(("127.0.0.1", door.port))
+        transport.connect(username="paas", pkey=load(shared, "ann"))
+        assert run(transport, "test:echo") == b"ann []\n"
+        transport.close()
 
 
 def test_a_connection_with_a_key_is_no_stranger_any_more(shared: Running) -> None:
@@ -484,11 +497,13 @@ def door_greets_another(door: LimitedDoor) -> bool:
 
 
 def test_all_together_may_hold_so_many_connections(shared: Running) -> None:
-    with limited(shared, connections=1) as door, door.knock() as one:
-        assert greets(one)
-        with door.knock() as two:
-            assert not greets(two)
-        one.close()
+    with limited(shared, connections=1) as door:
+        transport = paramiko.Transport(("127.0.0.1", door.port))
+        transport.connect(username="paas", pkey=load(shared, "ann"))
+        assert run(transport, "test:echo") == b"ann []\n"
+        with door.knock() as another:
+            assert not greets(another)
+        transport.close()
         wait_for(lambda: door_greets_another(door))
 
 
