@@ -30,9 +30,14 @@ def site_of(platform: Platform, app: App) -> Site:
 
 
 def domains_of(platform: Platform, app: App) -> tuple[str, ...]:
-    """Return the default domain, then the added ones."""
-    default = f"{app.name}.{platform.settings.domain}"
-    return (default, *(d for d in platform.store.domains.list(app.id) if d != default))
+    """Return the default domain, then the added ones.
+
+    Names under the platform's domain are the apps' of those names: one that was added before the
+    app was renamed, or before the platform got that domain, is not served.
+    """
+    own, under = f"{app.name}.{platform.settings.domain}", f".{platform.settings.domain}"
+    added = platform.store.domains.list(app.id)
+    return (own, *(domain for domain in added if not domain.endswith(under)))
 
 
 def urls_of(platform: Platform, app: App) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ import click
 from paas import operate, routing
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import report, show_report, show_reports
-from paas.errors import ProxyUnavailable
-from paas.model import App
+from paas.errors import Forbidden, ProxyUnavailable
+from paas.model import App, domain_name
 from paas.platform import Platform
 from paas.reporter import DETAIL, STEP
 
@@ -70,6 +70,8 @@ def _change(
     """Change the domains and serve them; when nginx refuses, they stay as they were."""
     platform = context.platform
     found = context.app(app)
+    if not context.actor.sees_all:
+        _refuse_platform_domain(platform, add)
     with platform.locks.app(found.id, context.actor.name, "domains"):
         before = platform.store.domains.list(found.id)
         platform.store.domains.change(found.id, add, remove)
@@ -82,6 +84,13 @@ def _change(
     click.echo(f"{STEP}Domains of {app} are changed; it answers at")
     for url in routing.urls_of(platform, found):
         click.echo(f"{DETAIL}{url}")
+
+
+def _refuse_platform_domain(platform: Platform, domains: Sequence[str]) -> None:
+    """Keep the domain above all apps for who answers for all apps: what it sets reaches them."""
+    own = domain_name(platform.settings.domain)
+    if own in map(domain_name, domains):
+        raise Forbidden(f"{own} is the platform's own domain", hint="Ask an admin to add it.")
 
 
 def _describe(platform: Platform, app: App) -> dict[str, object]:

@@ -1,5 +1,7 @@
 import json
+from dataclasses import replace
 
+from paas import routing
 from paas.model import App
 from tests.commands.conftest import Person
 
@@ -38,6 +40,24 @@ def test_a_domain_of_another_app_is_refused(paas: Person, shop: App) -> None:
     assert paas("domains:add", "other", "example.org").status == 1
     assert paas("domains:add", "other", DEFAULT).status == 1
     assert paas("domains:remove", "other", "example.org").status == 20
+
+
+def test_only_an_admin_gives_the_platform_s_own_domain_to_an_app(paas: Person, shop: App) -> None:
+    paas.user("ben", "owner", "shop")
+    typed = paas.typing("ben", "domains:add", "shop", "Paas.localhost.")
+    assert (typed.status, paas.store.domains.list(shop.id)) == (1, ())
+    assert "the platform's own domain" in typed.err
+    assert paas.over_ssh("domains:add", "shop", "paas.localhost").status == 0
+
+
+def test_a_name_that_became_another_app_s_is_served_by_that_one_alone(
+    paas: Person, shop: App
+) -> None:
+    paas("domains:add", "shop", "blog.example.org")
+    moved = replace(paas.platform, settings=replace(paas.settings, domain="example.org"))
+    assert routing.domains_of(moved, shop) == ("shop.example.org",)
+    blog = paas.push("blog")
+    assert routing.domains_of(moved, blog) == ("blog.example.org",)
 
 
 def test_before_the_first_push_nothing_is_published(paas: Person) -> None:
