@@ -17,6 +17,7 @@ Options (and the variables that do the same):
   --ssh-port PORT    git push and commands (PAAS_SSH_PORT, 2222)
   --http-port PORT   nginx (PAAS_HTTP_PORT, 80)
   --https-port PORT  nginx (PAAS_HTTPS_PORT, 443)
+  --openssh          let the host's own sshd be a door too (PAAS_OPENSSH=true)
   --no-demo          push no demo app (PAAS_NO_DEMO=1)
 TEXT
 }
@@ -57,6 +58,7 @@ parse() {
         export "PAAS_${name^^}=$2"
         shift
         ;;
+      --openssh) export PAAS_OPENSSH=true ;;
       --no-demo) PAAS_NO_DEMO=1 ;;
       -h | --help) usage && exit 0 ;;
       *) die "$1 is not an option" "See: $0 --help" ;;
@@ -69,6 +71,7 @@ install_all() {
   local packages=(ca-certificates curl git iproute2 iptables mmdebstrap nftables openssh-client python3 python3-venv)
   has nginx || packages+=(nginx-light)
   has dockerd || engine_answers || packages+=(docker.io)
+  [[ ${PAAS_OPENSSH:-} != true ]] || packages+=(openssh-server)
   install_packages "${packages[@]}"
   start_engine
   step 'Python packages, by hash' install_venv "$here/requirements.lock"

@@ -139,7 +139,7 @@ def _lines(settings: Settings, keys: Sequence[SshKey]) -> str:
     """Return the file's text. The forced command names the key; what it may do, paas decides."""
     place = "" if str(settings.root) == ROOT else f"PAAS_ROOT={shlex.quote(str(settings.root))} "
     return "".join(
-        'restrict,command="{}" {} {} {}\n'.format(
+        'restrict,pty,command="{}" {} {} {}\n'.format(
             f"{place}paas door --key {key.fingerprint}".replace('"', '\\"'),
             *(key.type, key.blob, key.name),
         )

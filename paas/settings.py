@@ -29,6 +29,7 @@ class Settings:
     door_user: str = "paas"
     ssh_listen: str = "0.0.0.0"  # noqa: S104 - users push from other machines
     ssh_port: int = 2222
+    openssh: bool = False  # is the host's own sshd a door too, on its port?
     http_port: int = 80
     https_port: int = 443
     engine: str = "unix:///var/run/docker.sock"

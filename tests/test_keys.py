@@ -118,7 +118,7 @@ def test_the_doors_get_a_file_that_sshd_understands(
     ]
     command = f"PAAS_ROOT={settings.root} paas door --key "
     assert all(
-        text.startswith(f'restrict,command="{command}SHA256:')
+        text.startswith(f'restrict,pty,command="{command}SHA256:')
         for text in path.read_text().splitlines()
     )
     info = path.stat()

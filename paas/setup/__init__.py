@@ -19,6 +19,7 @@ from paas.setup.files import (
 )
 from paas.setup.host import add_door_user, include_in_nginx
 from paas.setup.kernel import tune_kernel
+from paas.setup.openssh import open_openssh_door
 from paas.wiring import build_platform
 
 Report = Callable[[str], object]
@@ -113,6 +114,7 @@ STEPS: tuple[tuple[str, Callable[[Settings, Report], object]], ...] = (
     ("Settings", write_settings),
     ("Host key", make_host_key),
     ("CA bundle", trust_host),
+    ("OpenSSH door", open_openssh_door),
     ("Database", _migrate),
     ("Stack and apt cache, from Debian packages", _make_images),
     ("nginx include", include_in_nginx),

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from paas.errors import PaasError, UsageError
 from paas.proxies.routes import removal_commands
@@ -17,6 +18,7 @@ from paas.schedulers.uninstall import remove_all
 from paas.service import stop
 from paas.settings import Settings, load
 from paas.setup.kernel import forget_kernel
+from paas.setup.openssh import open_openssh_door
 from paas.show import show_error
 
 KEEP = "--keep-data"
@@ -42,6 +44,7 @@ def remove(settings: Settings, report: Report, *, keep_data: bool) -> None:
     With `keep_data` the data root, paas.toml and volumes stay: a later setup serves the same apps.
     """
     stop(settings)
+    open_openssh_door(replace(settings, openssh=False), report)
     remove_all(settings, report, keep_volumes=keep_data)
     _leave_nginx(settings, report)
     for command in removal_commands(settings):
