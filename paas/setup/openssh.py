@@ -30,7 +30,6 @@ Match User {user}
     DisableForwarding yes
     PermitTunnel no
     PermitUserRC no
-    PermitUserEnvironment no
     AcceptEnv GIT_PROTOCOL LANG NO_COLOR FORCE_COLOR
 Match all
 """
