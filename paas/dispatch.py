@@ -8,24 +8,26 @@ import secrets
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
 
 import click
 
 import paas.commands
 from paas.access import authorise
-from paas.commands.declare import REGISTRY, Command, Context
+from paas.commands.declare import REGISTRY, Access, Command, Context
 from paas.doors.control import Control, Interrupted
 from paas.doors.request import Request
 from paas.errors import DiskFull, Forbidden, PaasError, UsageError
+from paas.implied import place_app, take_implied
 from paas.model import LOCAL_ADMIN, Actor
 from paas.platform import Platform
+from paas.sessions import PLACES
 from paas.show import nearest, show_error, topic_help, topics
+from paas.trail import Trail
+from paas.workers import shielded
 
 log = logging.getLogger("paas")
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-PLACES = 50  # commands of one ssh key at the same time: a quarter of all that the daemon runs
 MOVED_FLAGS = frozenset({"--force", "--quiet"})
 
 
@@ -37,8 +39,18 @@ def load_commands() -> None:
 
 def handle(platform: Platform, request: Request, uid: int, control: Control) -> int:
     """Run one request, typed by the peer `uid`, on the standard streams; return the exit status."""
+    trail = Trail(platform.store.audit, request)
+    status = _run_and_explain(platform, request, uid, control, trail)
+    with shielded():
+        trail.end(status)
+    return status
+
+
+def _run_and_explain(
+    platform: Platform, request: Request, uid: int, control: Control, trail: Trail
+) -> int:
     try:
-        return _run(platform, request, uid, control)
+        return _run(platform, request, uid, control, trail)
     except PaasError as error:
         show_error(error)
         return error.exit_status
@@ -66,17 +78,46 @@ def _explain(error: Exception, request: Request) -> PaasError:
     )
 
 
-def _run(platform: Platform, request: Request, uid: int, control: Control) -> int:
+def _run(platform: Platform, request: Request, uid: int, control: Control, trail: Trail) -> int:
     actor = find_actor(platform, request, uid)
-    argv = move_global_flags(request.argv)
+    trail.know(actor)
+    if actor.fingerprint is None:
+        return _obey(platform, request, actor, control, trail)
+    with platform.locks.place(actor.fingerprint, PLACES):
+        # Asked again: who takes the key away from now on finds us by our place (paas.sessions).
+        actor = find_actor(platform, request, uid)
+        return _obey(platform, request, actor, control, trail)
+
+
+def _obey(
+    platform: Platform, request: Request, actor: Actor, control: Control, trail: Trail
+) -> int:
+    argv, implied = take_implied(request.argv)
+    argv = move_global_flags(argv)
     if (text := help_text(argv, REGISTRY)) is not None:
+        trail.name("help")
         sys.stdout.write(text)
         return 0
     command = find_command(argv[0], REGISTRY)
+    trail.name(command.name, command.click, argv[1:])
     remote = platform.settings.remote_host_verbs
     authorise(command.name, command.access, actor, remote_host_verbs=remote)
-    with nullcontext() if actor.is_host else platform.locks.place(actor.name, PLACES):
-        return call(command, argv[1:], Context(platform, request, actor, command, control))
+    context = Context(platform, request, actor, command, control)
+    args = argv[1:]
+    if implied is not None:
+        args = place_app(command, args, implied, lambda name: _is_app(context, name))
+        trail.name(command.name, command.click, args)
+    trail.begin()
+    return call(command, args, context)
+
+
+def _is_app(context: Context, name: str) -> bool:
+    """Whether the actor may see an app of this name."""
+    try:
+        context.app(name, Access.VIEWER)
+    except PaasError:
+        return False
+    return True
 
 
 def find_actor(platform: Platform, request: Request, uid: int) -> Actor:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from paas.errors import Conflict
 
 POLL = 0.1  # seconds
 PATIENCE = 2.0  # seconds: the reconciler holds locks for moments
+FLOCK = "hhqqi4x"  # struct flock of fcntl(2), with off_t of 64 bits
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,25 @@ class Locks:
             time.sleep(POLL)
 
     @contextmanager
-    def place(self, key: str, places: int) -> Iterator[None]:
+    def place(self, fingerprint: str, places: int) -> Iterator[None]:
         """Hold one of the places that the commands of an ssh key share. Raises Conflict."""
+    def at_work(self, fingerprint: str, places: int) -> tuple[int, ...]:
+        """Return the processes that hold a place of this key, but not this one."""
+        path = self._place_file(fingerprint)
+        if not path.exists():
+            return ()
+        with open(path, "ab") as file:  # noqa: PTH123 - as above
+            found = {_holder_of_byte(file.fileno(), place) for place in range(places)}
+        return tuple(pid for pid in found if pid)
+
+    def _place_file(self, fingerprint: str) -> Path:
+        return self._directory / f"key-{fingerprint.replace('/', '-')}.lock"
+
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(self._directory / f"key-{key}.lock", "ab") as file:  # noqa: PTH123 - as above
+        with open(self._place_file(fingerprint), "ab") as file:  # noqa: PTH123 - as above
             if not any(_try_byte(file.fileno(), place) for place in range(places)):
                 raise Conflict(
-                    f"{places} commands of {key} are at work already",
+                    f"{places} commands of this key are at work already",
                     hint="Wait until some have ended, then try again.",
                 )
             yield
@@ -128,6 +142,13 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _holder_of_byte(descriptor: int, place: int) -> int:
+    """Return the process that has locked a byte; 0 for none, and for ourselves (fcntl(2))."""
+    question = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+    kind, _, _, _, pid = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
+    return 0 if kind == fcntl.F_UNLCK else int(pid)
 
 
 def _try_byte(descriptor: int, place: int) -> bool:

@@ -451,6 +451,35 @@ class SshKey:
 
 
 @dataclass(frozen=True)
+class TokenKey:
+    """A token as it is stored: with the key that proves it, and until when it holds."""
+
+    token: Token
+    key: SshKey  # its name is the token's
+    created_by: str
+    expires_at: float | None = None  # None: never
+
+    def is_over(self, now: float) -> bool:
+        """Whether it does not hold any more."""
+        return self.expires_at is not None and self.expires_at < now
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """A command in the audit log. Apps and users are words: the log outlives them."""
+
+    at: float
+    actor: str  # "?" for a key that is not known
+    door: str
+    fingerprint: str | None
+    verb: str  # "?" for one that does not exist
+    app: str | None = None
+    about: str = ""  # names, never values
+    status: int | None = None  # None while it is at work, or when it was killed
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class SecurityOptions:
     """The walls of one app's containers. The defaults are the hardened profile.
 

@@ -29,8 +29,8 @@ def is_alive(pid: int | None, started: int | None) -> bool:
     return pid is not None and started is not None and started_at(pid) == started
 
 
-def interrupt(pid: int, started: int) -> None:
-    """Send SIGTERM to exactly this process; one that is gone is no error.
+def interrupt(pid: int, started: int, number: signal.Signals = signal.SIGTERM) -> None:
+    """Send a signal to exactly this process; one that is gone is no error.
 
     The pidfd holds on to the process, so it cannot become another one between look and signal.
     """
@@ -40,7 +40,7 @@ def interrupt(pid: int, started: int) -> None:
         return
     try:
         if started_at(pid) == started:
-            signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+            signal.pidfd_send_signal(descriptor, number)
     except ProcessLookupError:
         return
     finally:

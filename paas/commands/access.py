@@ -7,6 +7,7 @@ from paas.commands.reports import JSON, heading, listing, show_json
 from paas.errors import Conflict
 from paas.model import App, Role
 from paas.reporter import DETAIL, STEP
+from paas.sessions import end_commands
 
 ROLE = click.Choice([str(role) for role in Role])
 
@@ -28,7 +29,10 @@ def access_grant(context: Context, app: str, user: str, role: str) -> None:
     found, given = context.app(app), Role(role)
     if given is not Role.OWNER:
         _keep_an_owner(context, found, user)
+    before = context.platform.store.grants.of_app(found.id).get(user, given)
     context.platform.store.grants.set(found.id, user, given)
+    if not given.covers(before):
+        _end_commands(context, user)
     click.echo(f"{STEP}{user} is {given} of {app}")
 
 
@@ -36,10 +40,14 @@ def access_grant(context: Context, app: str, user: str, role: str) -> None:
 @click.argument("app")
 @click.argument("user")
 def access_revoke(context: Context, app: str, user: str) -> None:
-    """Take a user's role at an app away: for that user it does not exist any more."""
+    """Take a user's role at an app away: for that user it does not exist any more.
+
+    All commands of the user that are at work end, at whatever app; they can be typed again.
+    """
     found = context.app(app)
     _keep_an_owner(context, found, user)
     context.platform.store.grants.remove(found.id, user)
+    _end_commands(context, user)
     click.echo(f"{STEP}{user} has no role at {app} any more")
     if context.platform.store.users.get(user).is_admin:
         click.echo(f"{DETAIL}As an admin {user} sees it all the same; see users:set")
@@ -64,6 +72,10 @@ def access_list(context: Context, app: str | None, style: str) -> None:
         width = max(map(len, roles), default=0)
         for user, role in roles.items():
             click.echo(f"{user:{width}}  {role}")
+
+
+def _end_commands(context: Context, user: str) -> None:
+    end_commands(context.platform, context.platform.store.keys.list(user))
 
 
 def _keep_an_owner(context: Context, app: App, user: str) -> None:

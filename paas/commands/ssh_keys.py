@@ -10,6 +10,7 @@ from paas.errors import UsageError
 from paas.keys import parse_key, write_authorized_keys
 from paas.model import SshKey, key_name, user_name
 from paas.reporter import DETAIL, STEP
+from paas.sessions import end_commands
 
 PASTE = 32 * 1024  # characters: an rsa key of 16384 bits has 2800
 
@@ -77,10 +78,14 @@ def ssh_keys_list(context: Context, style: str) -> None:
 @command("ssh-keys:remove", access=Access.HOST, examples=("ssh-keys:remove anna",))
 @click.argument("name")
 def ssh_keys_remove(context: Context, name: str) -> None:
-    """Take a key's access away; its open connections end. Its user stays, with all rights."""
+    """Take a key's access away; what it has open ends at once. Its user stays, with all rights.
+
+    A deploy whose push has arrived goes on to its end.
+    """
     store = context.platform.store
     key = store.keys.remove(name)
     write_authorized_keys(context.platform.settings, store.keys)
+    end_commands(context.platform, [key])
     click.echo(f"{STEP}{name} may not push any more")
     click.echo(f"{DETAIL}{key.fingerprint}")
     if not store.keys.list(key.user):

@@ -8,6 +8,7 @@ from paas.errors import NotFound
 from paas.keys import write_authorized_keys
 from paas.model import User, user_name
 from paas.reporter import DETAIL, STEP
+from paas.sessions import end_commands
 
 KEYS = ("role", "keys", "apps", "created-at")
 
@@ -27,11 +28,15 @@ def users_add(context: Context, name: str, is_admin: bool | None) -> None:
 @command("users:remove", access=Access.HOST, examples=("users:remove ben",))
 @click.argument("name")
 def users_remove(context: Context, name: str) -> None:
-    """Remove a user with all keys and roles. Open connections end; apps and deploys stay."""
-    store = context.platform.store
-    store.users.remove(name)
-    write_authorized_keys(context.platform.settings, store.keys)
+    """Remove a user with all keys and roles. What is open ends at once; apps and deploys stay."""
+    platform = context.platform
+    keys, tokens = platform.store.keys.list(name), platform.store.tokens.made_by(name)
+    platform.store.users.remove(name)
+    write_authorized_keys(platform.settings, platform.store.keys)
+    end_commands(platform, keys)
     click.echo(f"{STEP}{name} is removed, with all keys and roles")
+    for app, token in tokens:
+        click.echo(f"{DETAIL}A token of {name} stays: tokens:revoke {app} {token}")
 
 
 @command("users:set", access=Access.HOST, examples=("users:set ben role admin",))
@@ -40,7 +45,10 @@ def users_remove(context: Context, name: str) -> None:
 @click.argument("role", type=click.Choice(["admin", "member"]))
 def users_set(context: Context, name: str, key: str, role: str) -> None:  # noqa: ARG001 - the one key
     """Make a user an admin, who sees every app, or a member, who sees those that are granted."""
-    context.platform.store.users.set_admin(name, is_admin=role == "admin")
+    platform = context.platform
+    platform.store.users.set_admin(name, is_admin=role == "admin")
+    if role != "admin":
+        end_commands(platform, platform.store.keys.list(name))
     click.echo(f"{STEP}{name} is {role} now")
 
 

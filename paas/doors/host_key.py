@@ -22,14 +22,20 @@ def keep_host_key(directory: Path, group: int) -> Path:
     return path
 
 
-def _make(path: Path) -> None:
+def make_pair() -> tuple[bytes, bytes]:
+    """Return a new ed25519 key: the private half as a file's content, the public one as a line."""
     from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415 - 10 MB, once
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
 
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH)
-    path.with_suffix(".pub").write_bytes(public + b" paas\n")
     private = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption())
+    return private, public
+
+
+def _make(path: Path) -> None:
+    private, public = make_pair()
+    path.with_suffix(".pub").write_bytes(public + b" paas\n")
     new = path.with_suffix(".new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as file:  # noqa: PTH123 - opened with its mode

@@ -4,7 +4,7 @@ Reads return values of model.py. Writes are one `BEGIN IMMEDIATE` transaction ea
 are ids; a name becomes an id once, in dispatch or in the command, through `apps.get`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from paas.model import (
     App,
     AppEvent,
     Candidate,
+    AuditEntry,
     Certificate,
     Container,
     ContainerRole,
@@ -28,6 +29,7 @@ from paas.model import (
     SecurityOptions,
     SshKey,
     User,
+    TokenKey,
 )
 
 
@@ -307,6 +309,37 @@ class Formation(Protocol):
 
 class Security(Protocol):
     """The walls of an app."""
+class Tokens(Protocol):
+    """Keys of machines: each for one app and a few verbs."""
+
+    def add(self, made: TokenKey) -> None:
+        """Add a token. Raises Conflict for a name that the app has, and a key that is in use."""
+
+    def remove(self, app: int, name: str) -> TokenKey:
+        """Remove and return a token. Raises NotFound."""
+
+    def of_app(self, app: int) -> tuple[TokenKey, ...]:
+        """Return the app's tokens by name, with those that are over."""
+
+    def made_by(self, user: str) -> tuple[tuple[str, str], ...]:
+        """Return (app's name, token's name) of all that a user has made."""
+
+
+class Audit(Protocol):
+    """Every command that was typed. Lines are added and completed, never changed."""
+
+    def add(self, entry: AuditEntry) -> int:
+        """Add a line; return its number. The actor's oldest beyond 20,000 are dropped."""
+
+    def end(self, number: int, status: int, seconds: float) -> None:
+        """Complete a line that has no status yet."""
+
+    def read(
+        self, limit: int, since: float = 0.0, actor: str | None = None, app: str | None = None
+    ) -> Iterator[AuditEntry]:
+        """Yield lines, newest first: of an actor, or about an app, if one is given."""
+
+
 
     def get(self, app: int) -> SecurityOptions:
         """Return the options; the hardened defaults when nothing was set."""
@@ -496,3 +529,7 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""
+    def tokens(self) -> Tokens: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property

@@ -45,15 +45,22 @@ class Database:
             return connection.execute(sql, values).rowcount
 
     @contextmanager
-    def write(self) -> Iterator[None]:
-        """Hold the one write transaction: all of it is kept, or nothing of it."""
+    def write(self, *, durable: bool = True) -> Iterator[None]:
+        """Hold the one write transaction: all of it is kept, or nothing of it.
+
+        Without `durable` it does not wait for the disk: a loss of power may take it back, together
+        with what was written just before it, and nobody is woken
+        (https://www.sqlite.org/pragma.html#pragma_synchronous).
+        """
         with _in_plain_words(self._path):
             connection = self._connected()
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 connection.execute("COMMIT")
-                self._changed()
+                if durable:
+                    self._changed()
             except BaseException:
                 if connection.in_transaction:  # a full disk has rolled it back already
                     connection.execute("ROLLBACK")

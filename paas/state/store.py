@@ -6,6 +6,7 @@ from paas.model import Finding
 from paas.settings import Settings
 from paas.state.adoption import SqliteAdoption
 from paas.state.apps import SqliteApps
+from paas.state.audit import SqliteAudit
 from paas.state.bell import Bell
 from paas.state.certificates import SqliteCertificates
 from paas.state.config import SqliteConfig
@@ -25,6 +26,7 @@ from paas.state.releases import SqliteReleases
 from paas.state.security import SqliteSecurity
 
 
+from paas.state.tokens import SqliteTokens
 from paas.state.users import SqliteUsers
 class SqliteStore:
     """See base.Store. Connects on first use, and again in a forked child."""
@@ -44,6 +46,8 @@ class SqliteStore:
         self.security = SqliteSecurity(self._database)
         self.users = SqliteUsers(self._database)
         self.grants = SqliteGrants(self._database)
+        self.tokens = SqliteTokens(self._database)
+        self.audit = SqliteAudit(self._database)
         self.properties = SqliteProperties(self._database)
         self.recovery = SqliteRecovery(self._database)
         self.journal = SqliteJournal(self._database)
