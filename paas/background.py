@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from paas import webhooks
+from paas import cron, happenings, oneoff, webhooks
 from paas.crew import Crew, Job
 from paas.errors import EngineUnavailable, PaasError
 from paas.keys import write_authorized_keys
@@ -72,7 +72,9 @@ class Ears:
     def ready(self) -> None:
         if self._watch:
             try:
-                self._reconciler.hear(self._watch.read())
+                told = self._watch.read()
+                happenings.write_down(self._platform, told)
+                self._reconciler.hear(told)
             except EngineUnavailable:
                 self.close()
                 raise
@@ -89,6 +91,7 @@ class Ears:
                 raise
         else:
             self._was_told = False
+            self._platform.store.events.ring()  # what could not be told is looked for
             self._reconciler.run()
 
     def close(self) -> None:
@@ -176,6 +179,8 @@ def _lanes(settings: Settings) -> dict[str, int]:
         RESTART: AT_ONCE,
         PRUNE: 1,
         webhooks.LANE: AT_ONCE,
+        cron.LANE: AT_ONCE,
+        oneoff.LANE: 1,
         UPKEEP: 1,
         REPOS: 1,
     }
@@ -184,6 +189,7 @@ def _lanes(settings: Settings) -> dict[str, int]:
 def _tasks(platform: Platform, reconciler: Reconciler, ears: Ears, crew: Crew) -> tuple[Task, ...]:
     pruner = Pruner()
     liveness = Liveness(platform, submit=crew.submit)
+    clock = cron.Clock(platform, submit=crew.submit)
 
     def forked(name: str, lane: str, run: Callable[[Platform], None]) -> Callable[[Platform], None]:
         return lambda platform: crew.submit(Job(name, lane, LIMIT, lambda: run(platform)))
@@ -199,11 +205,20 @@ def _tasks(platform: Platform, reconciler: Reconciler, ears: Ears, crew: Crew) -
         Task("reconcile", MINUTE, lambda _: ears.reconcile()),
         Task("prune", MINUTE, lambda p: pruner.run(p, crew.submit)),
         Task("notices", OFTEN, lambda p: _submit(crew, webhooks.due_jobs(p, time.time()))),
+        Task("cron", OFTEN, lambda _: clock.run()),
+        Task("runs", OFTEN, lambda p: _collect(p, crew)),
         Task("orphans", HOUR, forked("orphans", UPKEEP, remove_orphans)),
         Task("tidy", MINUTE, forked("tidy", UPKEEP, lambda p: p.builder.tidy())),
         Task("repositories", MINUTE, forked("repositories", REPOS, lambda p: p.repos.sweep())),
         Task("refresh", 12 * HOUR, lambda p: start_refresh(p.settings)),
     )
+
+
+def _collect(platform: Platform, crew: Crew) -> None:
+    """Look after one-off containers when one may want it; a job of that name may be at work."""
+    if oneoff.needs_hand(platform, time.time()):
+        run = lambda: oneoff.collect(platform, time.time())  # noqa: E731 - a closure that fits into the line
+        crew.submit(Job("runs", oneoff.LANE, oneoff.LIMIT, run))
 
 
 def _submit(crew: Crew, jobs: Iterable[Job]) -> None:

@@ -30,6 +30,24 @@ class Check:
     uptime: float = 0.0
 
 
+class Overlap(StrEnum):
+    """What becomes of a job that is due while it still runs (Dokku's concurrency_policy)."""
+
+    ALLOW = "allow"  # a second one beside it
+    FORBID = "forbid"  # the new one is skipped
+    REPLACE = "replace"  # the old one is ended
+
+
+@dataclass(frozen=True)
+class CronTask:
+    """A command and when it is run. paas.schedule reads the schedule."""
+
+    schedule: str  # five fields in UTC, or @daily and the like
+    command: str  # a shell line, or the name of a line in the Procfile
+    overlap: Overlap = Overlap.ALLOW
+    maintenance: bool = False  # it is not run by its schedule
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What an app.json says; empty without one."""
@@ -38,3 +56,4 @@ class Manifest:
     postdeploy: str = ""  # a shell line, run after the switch
     formation: Mapping[str, int] = field(default_factory=dict)  # process type -> quantity
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)  # by process type
+    cron: tuple[CronTask, ...] = ()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import starmap
 
-from paas import checks, deploy, fleet, operate, routing, workers
+from paas import checks, deploy, fleet, oneoff, operate, routing, workers
 from paas.crew import Job, run_here
 from paas.errors import Conflict, ImageMissing, NotFound, PaasError, Unavailable
 from paas.hearing import Hearing
@@ -184,9 +184,10 @@ class Reconciler:
         observed = platform.scheduler.containers()  # first: what comes later is not looked at
         rows = platform.store.containers.list()
         apps = {app.id: app for app in platform.store.apps.list()}
-        ids = {row.id for row in rows}
+        ids = {row.id for row in rows} | {run.container_id for run in platform.store.runs.open()}
         # A container that is being made for a row has its name, and an id that is not stored yet.
         names = {expected_name(platform, apps[r.app_id], r) for r in rows if r.app_id in apps}
+        names |= oneoff.container_names(platform)
         live = {record.id for record in platform.store.deploys.unfinished()}
         orphans = [
             c.id

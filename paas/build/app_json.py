@@ -1,4 +1,4 @@
-"""app.json: what it says of scripts, formation and health checks, read strictly; as in Dokku.
+"""app.json: what it says of scripts, formation, health checks and cron, read strictly; as in Dokku.
 
 Keys that belong to others (Heroku's addons, env, ...) are allowed and named in a note. Comments
 are allowed, as in Dokku.
@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paas.errors import BuildFailed, InvalidName
-from paas.manifest import Check, CheckKind, Manifest
+from paas.manifest import Check, CheckKind, CronTask, Manifest, Overlap
 from paas.model import process_type
+from paas.schedule import parse_schedule
 from paas.source import Source
 
 NAME = "app.json"
@@ -20,11 +21,13 @@ MAX_DEPTH = 20
 MAX_COMMAND = 4096  # bytes, as of a Procfile's line
 MOST = 29  # processes of one type: the addresses of an app's subnet
 WORDS = frozenset(["name", "description", "keywords", "website", "repository", "logo", "$schema"])
-UNUSED = ("addons", "buildpacks", "cron", "environments", "image", "stack", "success_url")
+UNUSED = ("addons", "buildpacks", "environments", "image", "stack", "success_url")
 OTHERS = {name: f"{name} is not used" for name in UNUSED} | {
     "env": "env sets no config vars here: config:set does"
 }
-READ = ("scripts", "formation", "healthchecks")
+TASK_KEYS = ("command", "schedule", "concurrency_policy", "maintenance")
+MOST_TASKS = 100
+READ = ("scripts", "formation", "healthchecks", "cron")
 # A string, a comment, or a bracket: what lies between them does not matter.
 PARTS = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/|[\[{]|[\]}]', re.DOTALL)
 NUMBERS = {
@@ -63,8 +66,9 @@ def parse(text: str) -> tuple[Manifest, tuple[str, ...]]:
         checks[_process(name, "healthchecks")], more = _checks(listed, f"healthchecks.{name}")
         unused += more
     formation = _formation(_object(whole.get("formation", {}), "formation"))
-    notes += [f"app.json: {key} is not used" for key in unused]
-    return Manifest(predeploy, postdeploy, formation, checks), tuple(notes)
+    cron, more = _tasks(whole.get("cron", []))
+    notes += [f"app.json: {key} is not used" for key in (*unused, *more)]
+    return Manifest(predeploy, postdeploy, formation, checks, cron), tuple(notes)
 
 
 def _load(text: str) -> object:
@@ -104,13 +108,46 @@ def _scripts(scripts: Object) -> tuple[str, str, list[str]]:
     return _command(ours, "predeploy"), _command(ours, "postdeploy"), unused
 
 
-def _command(scripts: Object, name: str) -> str:
-    place, command = f"scripts.dokku.{name}", scripts.get(name, "")
+def _command(scripts: Object, name: str, where: str = "scripts.dokku") -> str:
+    place, command = f"{where}.{name}", scripts.get(name, "")
     if not isinstance(command, str) or "\0" in command:
         raise _broken(f"{place} is not a command", "Write a shell line in quotes.")
     if len(command.encode()) > MAX_COMMAND:
         raise _broken(f"{place} is longer than {MAX_COMMAND} bytes", "Put it into a script.")
     return command.strip()
+
+
+def _tasks(listed: object) -> tuple[tuple[CronTask, ...], list[str]]:
+    """Return the jobs of cron, and the keys that are not used."""
+    if not isinstance(listed, list) or len(listed) > MOST_TASKS:
+        raise _broken(f"cron is not a list of at most {MOST_TASKS} jobs")
+    found: dict[tuple[str, str], CronTask] = {}
+    unused: list[str] = []
+    for number, value in enumerate(listed):
+        place = f"cron[{number}]"
+        entry = _object(value, place)
+        unused += [f"{place}.{key}" for key in entry if key not in TASK_KEYS]
+        task = _task(entry, place)
+        if found.setdefault((task.schedule, task.command), task) is not task:
+            raise _broken(f"{place} stands there twice")
+    return tuple(found.values()), unused
+
+
+def _task(entry: Object, place: str) -> CronTask:
+    command, schedule = _command(entry, "command", place), entry.get("schedule")
+    overlap, maintenance = entry.get("concurrency_policy", "allow"), entry.get("maintenance", False)
+    if not command or not isinstance(schedule, str):
+        raise _broken(f"{place} needs a command and a schedule")
+    if overlap not in set(Overlap) or not isinstance(maintenance, bool):
+        raise _broken(
+            f"{place} is not as it should be",
+            "concurrency_policy is allow, forbid or replace; maintenance is true or false.",
+        )
+    try:
+        parse_schedule(schedule)
+    except InvalidName as error:
+        raise _broken(f"{place}: {error.message}", error.hint) from error
+    return CronTask(schedule, command, Overlap(overlap), maintenance)
 
 
 def _formation(formation: Object) -> dict[str, int]:

@@ -91,6 +91,7 @@ def _move(connection: sqlite3.Connection, old: IPv4Network, settings: Settings) 
         "SELECT containers.id, address, network_index FROM containers JOIN apps ON apps.id = app_id"
     ).fetchall()
     connection.execute("UPDATE containers SET address = 'moving ' || id")
+    connection.execute("DELETE FROM runs WHERE finished_at IS NULL")  # they stayed behind
     for row in rows:
         first = int(old.network_address) + (row["network_index"] << SUBNET_BITS)
         offset = int(IPv4Address(row["address"])) - first

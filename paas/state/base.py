@@ -31,6 +31,7 @@ from paas.model import (
     User,
     TokenKey,
 )
+from paas.tasks import CronJob, Errand, Run
 
 
 class Apps(Protocol):
@@ -476,6 +477,56 @@ class Adoption(Protocol):
         """Put it in the place of this instance's database. Raises Conflict if that has apps."""
 
 
+class Runs(Protocol):
+    """One-off containers and what came of them; the newest 50 that are over are kept per app."""
+
+    def begin(self, app: App, errand: Errand, version: int, *, has_address: bool) -> Run:
+        """Reserve a number, and an address; it ends with the calling process.
+
+        Raises Conflict when too many run at once, and when a schedule's minute has begun already.
+        """
+
+    def skip(self, app: int, errand: Errand, version: int, why: str) -> None:
+        """Note that a schedule's minute came and nothing was begun. A second time is no error."""
+
+    def started(self, run: Run, container_id: str, *, alone: bool = False) -> Run:
+        """Store the engine's id; `alone` says that it runs on when the calling process ends.
+
+        Raises NotFound if it is not wanted any more.
+        """
+
+    def end(self, run: Run, status: int | None, error: str = "", output: str = "") -> None:
+        """Say that it is over, once; a job of cron that failed becomes a notice and a line."""
+
+    def open(self, app: int | None = None) -> tuple[Run, ...]:
+        """Return what is not over yet, of one app or of all."""
+
+    def list(self, app: int, job: str | None = None) -> tuple[Run, ...]:
+        """Return what is known, the newest first, of all kinds or of one job of cron."""
+
+    def get(self, app: int, run: int) -> Run:
+        """Return one. Raises NotFound."""
+
+    def output(self, run: Run) -> str:
+        """Return the last lines of one that is over, each with its time in front."""
+
+
+class CronJobs(Protocol):
+    """The jobs of apps, from their current releases' manifests and from cron:add."""
+
+    def of(self, app: int) -> tuple[CronJob, ...]:
+        """Return the app's jobs: those of app.json first."""
+
+    def list(self) -> tuple[CronJob, ...]:
+        """Return the jobs of all apps that are meant to run."""
+
+    def add(self, app: int, job: CronJob) -> None:
+        """Store a job. Raises Conflict if there is such a one."""
+
+    def remove(self, app: int, job: str) -> None:
+        """Forget a job that was added. Raises NotFound."""
+
+
 class Store(Protocol):
     """The database of one instance. Connects on first use, so that it can be made before a fork."""
 
@@ -511,6 +562,10 @@ class Store(Protocol):
     def events(self) -> Events: ...
     @property
     def notices(self) -> Notices: ...
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def cron(self) -> CronJobs: ...
     @property
     def certificates(self) -> Certificates: ...
 

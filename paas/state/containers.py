@@ -27,7 +27,15 @@ class SqliteContainers:
             ) or self._database.row(
                 "INSERT INTO containers (app_id, deploy_id, process_type, slot, address, port,"
                 " role, created_at) VALUES (?, ?, ?, ?, ?, ?, 'starting', ?) RETURNING *",
-                *(app.id, deploy, process_type, slot, self._free(app), port, time.time()),
+                *(
+                    app.id,
+                    deploy,
+                    process_type,
+                    slot,
+                    free_address(self._database, self._settings, app),
+                    port,
+                    time.time(),
+                ),
             )
             assert row is not None  # noqa: S101 - for the type checker: RETURNING gives a row
             return _container(row)
@@ -67,18 +75,26 @@ class SqliteContainers:
                 *_key(container),
             )
 
-    def _free(self, app: App) -> str:
-        """Return the first free host address; the first of all is the bridge's own."""
-        rows = self._database.rows("SELECT address FROM containers WHERE app_id = ?", app.id)
-        taken = {row["address"] for row in rows}
-        _gateway, *hosts = self._settings.subnet(app.network_index).hosts()
-        free = next((str(host) for host in hosts if str(host) not in taken), None)
-        if free is None:
-            raise Conflict(
-                f"All {len(hosts)} addresses of {app.name} are taken",
-                hint=f"Wait until old processes have ended, or run fewer: ps:report {app.name}",
-            )
-        return free
+
+def free_address(database: Database, settings: Settings, app: App) -> str:
+    """Return the first free host address, inside a write(); the first of all is the bridge's own.
+
+    Processes and one-off containers share the app's addresses. Raises Conflict.
+    """
+    rows = database.rows(
+        "SELECT address FROM containers WHERE app_id = ?1"
+        " UNION SELECT address FROM runs WHERE app_id = ?1 AND address IS NOT NULL",
+        app.id,
+    )
+    taken = {row["address"] for row in rows}
+    _gateway, *hosts = settings.subnet(app.network_index).hosts()
+    free = next((str(host) for host in hosts if str(host) not in taken), None)
+    if free is None:
+        raise Conflict(
+            f"All {len(hosts)} addresses of {app.name} are taken",
+            hint=f"Wait until old processes have ended, or run fewer: ps:report {app.name}",
+        )
+    return free
 
 
 def make_current(database: Database, app: int, containers: Sequence[Container]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from paas.errors import NotFound
-from paas.manifest import Check, CheckKind, Manifest
+from paas.manifest import Check, CheckKind, CronTask, Manifest, Overlap
 from paas.model import ProcessType, Release
 from paas.state.database import Database
 
@@ -79,4 +79,7 @@ def _manifest_from(stored: Mapping[str, Any]) -> Manifest:
         process: tuple(Check(**{**check, "kind": CheckKind(check["kind"])}) for check in listed)
         for process, listed in stored.get("checks", {}).items()
     }
-    return Manifest(**{**stored, "checks": checks})
+    cron = tuple(
+        CronTask(**{**task, "overlap": Overlap(task["overlap"])}) for task in stored.get("cron", ())
+    )
+    return Manifest(**{**stored, "checks": checks, "cron": cron})

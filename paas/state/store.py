@@ -11,6 +11,7 @@ from paas.state.bell import Bell
 from paas.state.certificates import SqliteCertificates
 from paas.state.config import SqliteConfig
 from paas.state.containers import SqliteContainers
+from paas.state.cron import SqliteCronJobs
 from paas.state.database import Database
 from paas.state.deploys import SqliteDeploys
 from paas.state.domains import SqliteDomains
@@ -23,6 +24,7 @@ from paas.state.notices import SqliteNotices
 from paas.state.properties import SqliteProperties
 from paas.state.recovery import SqliteRecovery
 from paas.state.releases import SqliteReleases
+from paas.state.runs import SqliteRuns
 from paas.state.security import SqliteSecurity
 
 
@@ -53,6 +55,8 @@ class SqliteStore:
         self.journal = SqliteJournal(self._database)
         self.events = SqliteEvents(self._database, bell)
         self.notices = SqliteNotices(self._database)
+        self.runs = SqliteRuns(self._database, settings)
+        self.cron = SqliteCronJobs(self._database)
         self.certificates = SqliteCertificates(self._database)
 
     def check(self) -> tuple[Finding, ...]:
