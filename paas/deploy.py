@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from paas import disk, fleet, routing, scripts
+from paas import builders, disk, fleet, routing, scripts
 from paas.attempt import Attempt
 from paas.build.base import BuildPlan
 from paas.environment import read_environment
@@ -43,7 +43,8 @@ def make_release(attempt: Attempt, source: Source, options: PushOptions) -> Cand
     platform = attempt.platform
     config = read_environment(platform, attempt.app)
     attempt.reporter.hide(tuple(config.merged.values()))
-    plan = platform.builder.plan(attempt.app, source)
+    source = builders.view_of(platform, attempt.app, source)
+    plan = platform.builder.plan(source, builders.chosen_of(platform, attempt.app, source))
     _show_plan(plan, attempt.reporter)
     disk.require_space(platform.settings)
     attempt.run_hooks("pre-build")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from paas import access, identity, operate
+from paas import access, gitset, identity, operate
 from paas import deploy as pipeline
 from paas.attempt import open_attempt
 from paas.errors import Conflict, NotFound, PaasError
@@ -70,7 +70,7 @@ class Pusher:
 
     def deploy_branch(self) -> str | None:
         """Return the branch that deploys, if it is known already."""
-        return self._app.deploy_branch
+        return gitset.deploy_branch(self._platform, self._app)
 
     def deploy(self, push: Push, sideband: Sideband) -> None:
         """Deploy the pushed commit. Raises PaasError with a line fit for git's last words."""

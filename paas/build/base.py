@@ -1,6 +1,6 @@
 """The seam to building: a Source becomes a BuildPlan, a BuildPlan becomes an Image."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
@@ -33,8 +33,14 @@ class Builder(Protocol):
     def check(self) -> tuple[Finding, ...]:
         """Return the part of `doctor` about stack, apt cache and build wall."""
 
-    def plan(self, app: App, source: Source) -> BuildPlan:
-        """Detect. Raises BuildFailed: what was seen, what would match."""
+    def plan(self, source: Source, chosen: Sequence[str] = ()) -> BuildPlan:
+        """Detect; `chosen` are the builders that may build it, in the order they are asked.
+
+        Raises BuildFailed: what was seen, what would match.
+        """
+
+    def buildpacks(self) -> tuple[str, ...]:
+        """Return the names of the buildpacks, in the order they are asked."""
 
     def build(
         self, app: App, plan: BuildPlan, source: Source, reporter: Reporter, *, no_cache: bool
@@ -58,6 +64,16 @@ class Builder(Protocol):
 
         Raises EngineUnavailable.
         """
+
+    def load_source(self, app: App, source: BinaryIO, name: str) -> str:
+        """Take the image `name` out of what docker save wrote; return what a Dockerfile calls it.
+
+        Only the app's own builds may start from it. Raises SourceRefused, BuildFailed,
+        EngineUnavailable.
+        """
+
+    def keep_source(self, app: App, alias: str | None) -> None:
+        """Forget what load_source() gave, but for this one. Raises EngineUnavailable."""
 
     def tidy(self) -> None:
         """Remove what builds left in the engine's cache; for the background. Raises Unavailable.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Any, BinaryIO
 from docker import APIClient
 from docker.errors import APIError, ImageNotFound
 
+from paas.build import loaded
 from paas.build.apt_cache import apt_cache_url
 from paas.build.base import BuildPlan
 from paas.build.buildpack import Buildpack, Stack, detect, load
@@ -38,7 +40,6 @@ DOCKERFILE = "Dockerfile"  # in the tar's root, where the tree is not
 MAX_IMAGE = 2 * 1024**3
 MODERN = (1, 42)  # API of Engine 23, whose BuildKit knows heredocs, --link and --network
 GIGABYTE = 1e9
-NOT_FOUND, IN_USE = 404, 409  # of the Engine API
 # The engine runs on this host; it calls processors by Go's names (GOARCH).
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
@@ -71,10 +72,13 @@ class EngineBuilder:
         with engine(self._settings) as client:
             return check_limits(self._settings, str(client.info()["CgroupDriver"]))
 
-    def plan(self, app: App, source: Source) -> BuildPlan:  # noqa: ARG002 - the seam gives the app
+    def plan(self, source: Source, chosen: Sequence[str] = ()) -> BuildPlan:
         stack = Stack(self._settings.stack, self._settings.stack_build)
         with bounded():
-            return detect(source, stack, self._packs)
+            return detect(source, stack, self._packs, chosen=chosen)
+
+    def buildpacks(self) -> tuple[str, ...]:
+        return tuple(pack.name for pack in self._packs)
 
     def build(
         self, app: App, plan: BuildPlan, source: Source, reporter: Reporter, *, no_cache: bool
@@ -82,7 +86,7 @@ class EngineBuilder:
         started = int(time.time())
         with engine(self._settings) as client:
             api: APIClient = client.api
-            checked = check_dockerfile(plan.dockerfile, self._rules(plan, api))
+            checked = check_dockerfile(plan.dockerfile, self._rules(app, plan, api))
             self._ensure_bases(api, checked, reporter, refresh=no_cache)
             context = self._context(plan, checked, source, started)
             query = self._query(app, plan, reporter, no_cache=no_cache)
@@ -102,7 +106,7 @@ class EngineBuilder:
         with engine(self._settings) as client:
             for image, names in _named(client.api, self._settings, app).items():
                 for name in names if image in images else ():
-                    _remove_name(client.api, name)
+                    loaded.remove_name(client.api, name)
 
     def save_images(self, images: Collection[str], out: BinaryIO) -> None:
         with engine(self._settings) as client:
@@ -115,6 +119,20 @@ class EngineBuilder:
                 names.setdefault(image, []).append(image_name(self._settings, app, image))
         with engine(self._settings) as client:
             load_images(client.api, source, names)
+
+    def load_source(self, app: App, source: BinaryIO, name: str) -> str:
+        with engine(self._settings) as client:
+            self._settings.run.mkdir(parents=True, exist_ok=True)
+            image = loaded.load(client.api, source, name, self._settings.run)
+            short = image.removeprefix("sha256:")[:12]
+            client.api.tag(image, _repository(self._settings, app), loaded.TAG + short)
+        return loaded.alias_of(short)
+
+    def keep_source(self, app: App, alias: str | None) -> None:
+        with engine(self._settings) as client:
+            known = loaded.aliases(client.api, _repository(self._settings, app))
+            for name in (known[each] for each in known if each != alias):
+                loaded.remove_name(client.api, name)
 
     def tidy(self) -> None:
         """Remove from the engine's cache what earlier builds left there. Raises Unavailable.
@@ -139,10 +157,12 @@ class EngineBuilder:
         with engine(self._settings) as client:
             return remove_orphans(client.api, self._settings, apps)
 
-    def _rules(self, plan: BuildPlan, api: APIClient) -> Rules:
+    def _rules(self, app: App, plan: BuildPlan, api: APIClient) -> Rules:
         settings = self._settings
         aliases = {"paas/stack": settings.stack, "paas/stack-build": settings.stack_build}
         names = {name: name for name in aliases.values()}
+        if loaded.ALIAS in plan.dockerfile:
+            aliases |= loaded.aliases(api, _repository(settings, app))
         return Rules(
             instance=settings.instance,
             stacks=aliases | names,
@@ -251,21 +271,17 @@ class EngineBuilder:
 
 def _named(api: APIClient, settings: Settings, app: App) -> dict[str, list[str]]:
     """Return {image id: the app's names of it}."""
-    repository = image_name(settings, app, "").rpartition(":")[0]
-    found = api.images(name=repository)
-    prefix = f"{repository}:"
-    return {
-        image["Id"]: [name for name in image["RepoTags"] or () if name.startswith(prefix)]
-        for image in found
+    repository = _repository(settings, app)
+    own = re.compile(re.escape(repository) + ":[0-9a-f]+", re.ASCII)  # not what was loaded
+    names = {
+        image["Id"]: [name for name in image["RepoTags"] or () if own.fullmatch(name)]
+        for image in api.images(name=repository)
     }
+    return {image: own_names for image, own_names in names.items() if own_names}
 
 
-def _remove_name(api: APIClient, name: str) -> None:
-    try:
-        api.remove_image(name)
-    except APIError as error:
-        if error.status_code not in {NOT_FOUND, IN_USE}:
-            raise
+def _repository(settings: Settings, app: App) -> str:
+    return image_name(settings, app, "").rpartition(":")[0]
 
 
 def _arguments(plan: BuildPlan) -> dict[str, str]:

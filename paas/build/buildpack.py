@@ -23,7 +23,7 @@ from paas.errors import BuildFailed
 from paas.model import ProcessType
 from paas.source import Source
 
-DOCKERFILE = "Dockerfile"
+DOCKERFILE, BUILDPACK = "Dockerfile", "buildpack"
 # What may stand in a Dockerfile of ours: versions, ranges, file and package names. No quote, `$`,
 # backslash, newline or leading dash, so no value can end its word or become an option.
 SAFE = re.compile(r"[A-Za-z0-9_@.*~^<>=][A-Za-z0-9_./@+:*~^<>=|, -]{0,255}", re.ASCII)
@@ -93,22 +93,25 @@ def load(folder: Path) -> tuple[Buildpack, ...]:
 
 
 def detect(
-    source: Source, stack: Stack, packs: Sequence[Buildpack], *, chosen: str | None = None
+    source: Source, stack: Stack, packs: Sequence[Buildpack], *, chosen: Sequence[str] = ()
 ) -> BuildPlan:
-    """Return the plan of the builder that fits: the chosen one, a Dockerfile, the first buildpack.
+    """Return the plan of the builder that fits: a Dockerfile, else the first buildpack.
 
-    `chosen` is "dockerfile" or a buildpack's name. Raises BuildFailed when nothing matches, with
-    what was seen and what would match, and for a source that cannot be built or started.
+    `chosen` are the builders that may build it, in the order they are asked: names of buildpacks,
+    "buildpack" for all of them, "dockerfile". Raises BuildFailed when nothing matches, with what
+    was seen and what would match, and for a source that cannot be built or started.
     """
-    if chosen == "dockerfile" or (chosen is None and source.has(DOCKERFILE)):
+    if chosen == (DOCKERFILE.lower(),) or (not chosen and source.has(DOCKERFILE)):
         return _plan_dockerfile(source)
-    candidates = [pack for pack in packs if chosen in (None, pack.name)]
+    known = {pack.name: pack for pack in packs}
+    is_any = not chosen or tuple(chosen) == (BUILDPACK,)
+    candidates = packs if is_any else [known[name] for name in chosen if name in known]
     for pack in candidates:
         with _reading(pack.name):
             if pack.rules.detect(source):
                 return _plan(pack, source, stack)
     markers = {pack.name: pack.rules.MARKERS for pack in candidates}
-    raise explain(source, markers, chosen, [pack.name for pack in packs])
+    raise explain(source, markers, None if is_any else " ".join(chosen), [p.name for p in packs])
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def remove_orphans(api: APIClient, settings: Settings, apps: Collection[int]) ->
 
     Return how many names and images went. One that a container uses stays. Raises docker's errors.
     """
-    name = re.compile(rf"{settings.instance}/app-([0-9]+):[0-9a-f]+", re.ASCII)
+    name = re.compile(rf"{settings.instance}/app-([0-9]+):(?:loaded-)?[0-9a-f]+", re.ASCII)
     labels = [f"paas.instance={settings.instance}", "paas.role=app"]
     unwanted = [
         tag

@@ -16,7 +16,7 @@ def explain(
     known: Sequence[str],
 ) -> BuildFailed:
     """Return the error for a source that none of the asked buildpacks (`markers`) builds."""
-    if chosen is not None and chosen not in markers:
+    if chosen is not None and not markers:
         return BuildFailed(
             f"There is no buildpack {chosen!r}",
             hint=f"Choose one of: dockerfile, {', '.join(known)}",

@@ -20,6 +20,7 @@ from paas.operate import Cause
 from paas.reporter import DETAIL, STEP
 from paas.source import NewFile
 
+MAX_SAVED = 4 * 1024**3  # bytes that docker save may send; an image has at most 2 GB
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,400}", re.ASCII)
 UNCHANGED = "No changes detected, nothing is deployed; to build it again: ps:rebuild"
 
@@ -76,12 +77,37 @@ def git_from_image(
 ) -> None:
     """Deploy an image of a registry: its name becomes a Dockerfile of one line, in a commit."""
     found = context.app(app)
-    if not IMAGE.fullmatch(image):
-        raise InvalidName(f"{image!r} is not an image", hint="Give host/name:tag")
+    _check_image(image)
     files = list(_read_folder(context, build_dir)) if build_dir else []
     files.append(NewFile("Dockerfile", FILE, f"FROM {image}\n".encode()))
     _deploy(context, found, files, _note(context, author, f"Image {image}"))
     context.platform.store.properties.set(found.id, gitset.TOPIC, gitset.SOURCE_IMAGE, image)
+
+
+@command(
+    "git:load-image",
+    access=Access.DEPLOYER,
+    examples=("docker save shop:1.2 | ssh paas@host git:load-image shop shop:1.2",),
+)
+@click.argument("app")
+@click.argument("image")
+@click.argument("author", nargs=-1, metavar="[NAME MAIL]")
+def git_load_image(context: Context, app: str, image: str, author: tuple[str, ...]) -> None:
+    """Deploy an image that `docker save` sends on standard input.
+
+    Only this app can use it; its name on this host is made of its content.
+    """
+    platform, found = context.platform, context.app(app)
+    note = _note(context, author, f"Image {_check_image(image)}")
+    context.control.outlive_client()
+    with _spool(context) as file:
+        outside.copy(sys.stdin.buffer, file, MAX_SAVED)
+        file.seek(0)
+        click.echo(f"{STEP}Loading {image}")
+        alias = platform.builder.load_source(found, file, image)
+    _deploy(context, found, [NewFile("Dockerfile", FILE, f"FROM {alias}\n".encode())], note)
+    platform.store.properties.set(found.id, gitset.TOPIC, gitset.SOURCE_IMAGE, image)
+    platform.builder.keep_source(found, alias)
 
 
 @command(
@@ -125,6 +151,12 @@ def git_sync(  # noqa: PLR0913, PLR0917 - what is typed, name by name
         sources.store_fetched(platform, found, by, push)
         state = "it is what is deployed" if not is_new else f"to deploy it: ps:rebuild {app}"
         click.echo(f'{DETAIL}{push.branch} is {push.new[:7]} "{push.subject}"; {state}')
+
+
+def _check_image(image: str) -> str:
+    if not IMAGE.fullmatch(image):
+        raise InvalidName(f"{image!r} is not an image", hint="Give host/name:tag")
+    return image
 
 
 def _deploy(context: Context, app: App, files: Iterable[NewFile], note: Note) -> None:

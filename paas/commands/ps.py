@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from paas import formation, operate
+from paas import builders, formation, operate
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import (
     JSON,
@@ -111,17 +111,21 @@ def ps_scale(
     examples=("ps:set shop strategy.worker recreate", "ps:set shop strategy.worker"),
 )
 @click.argument("app")
-@click.argument("key", metavar="strategy[.TYPE]")
+@click.argument("key", metavar="strategy[.TYPE]|procfile-path")
 @click.argument("value", default="")
 def ps_set(context: Context, app: str, key: str, value: str) -> None:
-    """Set how processes are replaced, of all types or of one; an empty value clears it.
+    """Set how processes are replaced, of all types or of one, or which file is the Procfile.
 
-    rolling (default): new ones start beside the old, so no request is lost. recreate: the old stop
-    first, for what must never run twice; they come back if the new ones fail.
+    An empty value clears. procfile-path: the file that is taken for the Procfile, below build-dir.
+    strategy rolling (default): new ones start beside the old, so no request is lost; recreate: the
+    old stop first, for what must never run twice; they come back if the new ones fail.
     """
     platform = context.platform
     found = context.app(app)
-    formation.set_strategy(platform, found, key, value)
+    if key == "procfile-path":
+        builders.set_property(platform, found, "procfile", key, value)
+    else:
+        formation.set_strategy(platform, found, key, value)
     click.echo(f"{STEP}{key} of {app} is {value or 'the default'}; it holds from the next deploy")
 
 

@@ -1,12 +1,14 @@
 """The seam to git: repositories, and what a push asks of the pipeline."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+from urllib.parse import urlsplit
 
 from paas.model import App
-from paas.source import Source
+from paas.source import NewFile, Source
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,31 @@ class Push:
     files: int
     source: Source
     options: PushOptions = PushOptions()
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a commit that paas makes says of itself."""
+
+    author: str
+    mail: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A repository on another host, and what opens it."""
+
+    url: str  # https:// or ssh://
+    login: tuple[str, str] | None = None  # user and password, for https
+    key: str = ""  # the private key for ssh, as OpenSSH writes it
+    known_hosts: str = ""  # lines of known_hosts(5); other hosts are refused
+    is_trusted: bool = False  # the host's owner vouches for it: it may be inside
+
+    @property
+    def host(self) -> str:
+        """The name of the host, without user and port."""
+        return urlsplit(self.url).hostname or ""
 
 
 class Sideband(Protocol):
@@ -76,6 +103,32 @@ class Repos(Protocol):
 
     def set_branch(self, app: App, branch: str, commit: str) -> None:
         """Move a branch: recovery does this from the release row."""
+
+    def offer(
+        self, app: App, branch: str, files: Iterable[NewFile], note: Note
+    ) -> AbstractContextManager[Push | None]:
+        """Make a commit of these files on top of a branch, in quarantine while the block runs.
+
+        keep() and take() admit it. None if the branch holds just these files. Raises SourceRefused.
+        """
+
+    def fetch(
+        self, app: App, remote: Remote, ref: str | None, branch: str | None
+    ) -> AbstractContextManager[Push]:
+        """Fetch a branch, tag or commit (None: the remote's HEAD), in quarantine as with offer().
+
+        It is to become `branch`; None: the branch of its own name. Raises InvalidName, NotFound,
+        SourceRefused, Unavailable.
+        """
+
+    def take(self, app: App, push: Push) -> None:
+        """Admit what offer() or fetch() gave, and move its branch, without a deploy."""
+
+    def collect(self, app: App) -> tuple[int, int]:
+        """Drop objects that nothing refers to; return the bytes before and after.
+
+        Raises Conflict while a push is on its way in, Unavailable where git is not installed.
+        """
 
     def tip(self, app: App, branch: str) -> str | None:
         """Return the commit that a branch points to, None if there is no such branch."""

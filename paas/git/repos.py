@@ -1,7 +1,7 @@
 """git/base.py's Repos, on dulwich: what the rest of paas sees of git."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -10,7 +10,7 @@ from dulwich.errors import GitProtocolError
 
 from paas.disk import require_space
 from paas.errors import NotFound, PaasError, SourceRefused
-from paas.git.base import PushHandler
+from paas.git.base import Note, Push, PushHandler, Remote
 from paas.git.history import commits_between
 from paas.git.index import PATH
 from paas.git.inspect import inspect_commit
@@ -18,6 +18,7 @@ from paas.git.intake import Intake, one_line, subject_line
 from paas.git.limits import Limits
 from paas.git.names import BRANCHES
 from paas.git.objects import parse_commit, read_object
+from paas.git.offer import Desk, fetch_commit, make_commit
 from paas.git.quarantine import Quarantine, sweep
 from paas.git.receive import Answer, Conversation
 from paas.git.snapshot import GitSource
@@ -33,12 +34,12 @@ from paas.git.store import (
     remove_ref,
     write_ref,
 )
-from paas.git.tidy import tidy
+from paas.git.tidy import collect, tidy
 from paas.git.upload import ServedLine, answer_error, serve
 from paas.git.wire import Line, Outlet, Progress
 from paas.model import App
 from paas.settings import Settings
-from paas.source import Source
+from paas.source import NewFile, Source
 
 
 class DulwichRepos:
@@ -123,6 +124,40 @@ class DulwichRepos:
     def set_branch(self, app: App, branch: str, commit: str) -> None:
         with exclusive(self._path(app)):
             write_ref(self._path(app), BRANCHES + branch.encode(), commit)
+
+    @contextmanager
+    def _desk(self, app: App) -> Iterator[Desk]:
+        """Open a quarantine for a commit that paas itself brings."""
+        require_space(self._settings)
+        ensure_repository(self._path(app))
+        with closing(Quarantine(self._path(app))) as quarantine:
+            self._open[app.id] = quarantine
+            try:
+                yield Desk(quarantine, self._limits, self._git)
+            finally:
+                del self._open[app.id]
+
+    @contextmanager
+    def offer(
+        self, app: App, branch: str, files: Iterable[NewFile], note: Note
+    ) -> Iterator[Push | None]:
+        with self._desk(app) as desk:
+            yield make_commit(desk, branch, files, note)
+
+    @contextmanager
+    def fetch(
+        self, app: App, remote: Remote, ref: str | None, branch: str | None
+    ) -> Iterator[Push]:
+        with self._desk(app) as desk:
+            yield fetch_commit(desk, remote, ref, branch, self._settings.ca_bundle)
+
+    def take(self, app: App, push: Push) -> None:
+        self._open[app.id].admit()
+        with exclusive(self._path(app)):
+            write_ref(self._path(app), BRANCHES + push.branch.encode(), push.new)
+
+    def collect(self, app: App) -> tuple[int, int]:
+        return collect(self._path(app), self._git)
 
     def tip(self, app: App, branch: str) -> str | None:
         return read_ref(self._path(app), BRANCHES + branch.encode())

@@ -65,7 +65,7 @@ class SqliteApps:
             self.by_id(app)
             self._database.execute("UPDATE apps SET desired = ? WHERE id = ?", desired, app)
 
-    def set_deploy_branch(self, app: int, branch: str) -> None:
+    def set_deploy_branch(self, app: int, branch: str | None) -> None:
         with self._database.write():
             self.by_id(app)
             self._database.execute("UPDATE apps SET deploy_branch = ? WHERE id = ?", branch, app)

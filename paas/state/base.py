@@ -58,8 +58,8 @@ class Apps(Protocol):
     def set_desired(self, app: int, desired: Desired) -> None:
         """Say what the owner wants."""
 
-    def set_deploy_branch(self, app: int, branch: str) -> None:
-        """Say which branch deploys."""
+    def set_deploy_branch(self, app: int, branch: str | None) -> None:
+        """Say which branch deploys; None: the next that may."""
 
     def rename(self, app: int, name: str) -> App:
         """Give the app another name. Raises Conflict if it is taken, InvalidName."""

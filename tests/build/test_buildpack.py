@@ -21,7 +21,7 @@ def plan(
     packs: tuple[Buildpack, ...], *trees: dict[str, str], chosen: str | None = None
 ) -> BuildPlan:
     files = {path: text for tree in trees for path, text in tree.items()}
-    return detect(TreeSource(files), STACK, packs, chosen=chosen)
+    return detect(TreeSource(files), STACK, packs, chosen=(chosen,) if chosen else ())
 
 
 def test_buildpacks_are_asked_in_their_order(packs: tuple[Buildpack, ...]) -> None:

@@ -33,14 +33,14 @@ def test_a_pattern_of_workspaces_cannot_hold_a_push_for_ever(tmp_path: Path) -> 
     package = f'{{"workspaces": ["{STARS}"], "scripts": {{"start": "node ."}}}}'
     files = {"package.json": package, "package-lock.json": "{}", f"{LONG}/package.json": "{}"}
     with pytest.raises(BuildFailed, match="takes too long"):
-        EngineBuilder(Settings(root=tmp_path), dict).plan(SHOP, TreeSource(files))
+        EngineBuilder(Settings(root=tmp_path), dict).plan(TreeSource(files))
 
 
 def test_a_pattern_that_is_none_is_told(tmp_path: Path) -> None:
     package = '{"workspaces": ["[z-a]"], "scripts": {"start": "node ."}}'
     source = Broken({"package.json": package, "package-lock.json": "{}"})
     with pytest.raises(BuildFailed, match="cannot read the manifests"):
-        EngineBuilder(Settings(root=tmp_path), dict).plan(SHOP, source)
+        EngineBuilder(Settings(root=tmp_path), dict).plan(source)
 
 
 class Broken(TreeSource):

@@ -100,6 +100,26 @@ def test_an_image_becomes_a_dockerfile(paas: Person, empty: App) -> None:
     assert paas("git:from-image", "shop", "x\nRUN evil").status == 2
 
 
+def test_an_image_that_is_sent_can_be_used_by_its_app_alone(paas: Person, empty: App) -> None:
+    typed = paas("git:load-image", "shop", "mine:1", text_in="mine:1")
+    assert typed.status == 0, typed.err
+    (alias,) = paas.builder.sources[empty.id]
+    assert paas.builder.builds[-1].plan.dockerfile == f"FROM {alias}\n"
+    assert paas("git:report", "shop", "--git-source-image").out == "mine:1\n"
+    assert paas("git:load-image", "shop", "mine:2", text_in="mine:2").status == 0
+    assert alias not in paas.builder.sources[empty.id]
+    assert paas("git:load-image", "shop", "mine:3", text_in="other").status == 1
+
+
+def test_a_loaded_image_that_does_not_start_leaves_the_old_one(paas: Person, empty: App) -> None:
+    paas("git:load-image", "shop", "mine:1", text_in="mine:1")
+    old = set(paas.builder.sources[empty.id])
+    paas.builder.error = BuildFailed("The build stopped")
+    assert paas("git:load-image", "shop", "mine:2", text_in="mine:2").status == 1
+    assert old <= paas.builder.sources[empty.id]
+    assert paas("ps:rebuild", "shop").status == 0
+
+
 def test_a_folder_of_the_host_is_for_root(paas: Person, empty: App, tmp_path: Path) -> None:
     (tmp_path / "code" / ".git").mkdir(parents=True)
     (tmp_path / "code" / ".git" / "config").write_text("")

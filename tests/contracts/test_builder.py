@@ -45,7 +45,7 @@ def build(
 ) -> Image:
     source = TreeSource({"Dockerfile": dockerfile, "a.txt": text})
     reporter, _ = make_reporter()
-    return builder.build(app, builder.plan(app, source), source, reporter, no_cache=no_cache)
+    return builder.build(app, builder.plan(source), source, reporter, no_cache=no_cache)
 
 
 def test_a_dockerfile_becomes_an_image_with_what_it_says(builder: Builder) -> None:
@@ -77,13 +77,13 @@ def test_the_same_source_can_be_built_again_after_a_failure(builder: Builder) ->
 
 def test_a_source_that_nothing_matches_is_refused_by_the_plan(builder: Builder) -> None:
     with pytest.raises(BuildFailed, match="No buildpack matches"):
-        builder.plan(APP, TreeSource({"notes.txt": "x"}))
+        builder.plan(TreeSource({"notes.txt": "x"}))
 
 
 def test_the_tools_output_reaches_the_reporter(builder: Builder) -> None:
     source = TreeSource({"Dockerfile": "FROM paas/stack\nRUN echo hello\n"})
     reporter, screen = make_reporter()
-    builder.build(APP, builder.plan(APP, source), source, reporter, no_cache=True)
+    builder.build(APP, builder.plan(source), source, reporter, no_cache=True)
     assert "       | hello\n" in screen.text
 
 

@@ -3,14 +3,14 @@
 import hashlib
 import re
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from paas.build.base import BuildPlan
 from paas.build.buildpack import Buildpack, Stack, detect, load
-from paas.errors import BuildFailed, PaasError
+from paas.errors import BuildFailed, PaasError, SourceRefused
 from paas.model import App, Finding, Image
 from paas.reporter import Reporter
 from paas.source import Source
@@ -43,14 +43,19 @@ class FakeBuilder:
         self.started = threading.Event()
         self.findings = (Finding("stack", "ok", "The stack is 0 days old"),)
         self.named: dict[int, set[str]] = {}  # app id -> images that are kept for it
+        self.sources: dict[int, set[str]] = {}  # app id -> what was loaded for it
         self.left = 0  # contexts that tidy() has not removed
         self._known: set[str] = set()
 
     def check(self) -> tuple[Finding, ...]:
         return self.findings
 
-    def plan(self, app: App, source: Source) -> BuildPlan:
-        return detect(source, Stack("paas/stack:trixie", "paas/stack-build:trixie"), _packs())
+    def plan(self, source: Source, chosen: Sequence[str] = ()) -> BuildPlan:
+        stack = Stack("paas/stack:trixie", "paas/stack-build:trixie")
+        return detect(source, stack, _packs(), chosen=chosen)
+
+    def buildpacks(self) -> tuple[str, ...]:
+        return tuple(pack.name for pack in _packs())
 
     def build(
         self, app: App, plan: BuildPlan, source: Source, reporter: Reporter, *, no_cache: bool
@@ -86,6 +91,18 @@ class FakeBuilder:
         for app in gone:
             del self.named[app]
         return len(gone)
+
+    def load_source(self, app: App, source: BinaryIO, name: str) -> str:
+        """Load a line that says the image's name."""
+        content = source.read()
+        if content != name.encode():
+            raise SourceRefused(f"The image {name} is not in what was sent")
+        alias = f"paas/loaded:{hashlib.sha256(content).hexdigest()[:12]}"
+        self.sources.setdefault(app.id, set()).add(alias)
+        return alias
+
+    def keep_source(self, app: App, alias: str | None) -> None:
+        self.sources[app.id] = self.sources.get(app.id, set()) & {alias or ""}
 
     def tidy(self) -> None:
         self.left = 0

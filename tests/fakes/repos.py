@@ -5,16 +5,16 @@ What stands behind a line `--- app.json` is the push's app.json.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from paas.errors import NotFound, PaasError
-from paas.git.base import Push, PushHandler
+from paas.git.base import Note, Push, PushHandler, Remote
 from paas.model import App
-from paas.source import Source
+from paas.source import NewFile, Source
 from tests.fakes.source import TreeSource
 
 APP_JSON = "\n--- app.json\n"
@@ -29,6 +29,19 @@ class Commit(TreeSource):
         super().__init__(files | ({"app.json": app_json} if app_json else {}))
         self.text = text
         self.id = hashlib.sha1(text.encode()).hexdigest()
+
+    @property
+    def commit(self) -> str | None:
+        return self.id
+
+
+class Tree(TreeSource):
+    """A commit of any files."""
+
+    def __init__(self, files: Mapping[str, bytes], parent: str | None) -> None:
+        super().__init__(files)
+        self.text = json.dumps({path: content.decode() for path, content in files.items()})
+        self.id = hashlib.sha1(f"{parent}{self.text}".encode()).hexdigest()
 
     @property
     def commit(self) -> str | None:
@@ -54,7 +67,10 @@ class FakeRepos:
     def __init__(self) -> None:
         self.kept: dict[tuple[int, int], str] = {}  # (app id, deploy id) -> commit
         self.branches: dict[tuple[int, str], str] = {}
-        self.commits_by_id: dict[str, Commit] = {}
+        self.commits_by_id: dict[str, Commit | Tree] = {}
+        self.remote: Mapping[str, bytes] | PaasError = {}  # what fetch() finds, or meets
+        self.fetched: list[tuple[Remote, str | None]] = []
+        self.notes: list[Note] = []
         self.sideband = Lines()
 
     def receive(self, app: App, stdin: BinaryIO, stdout: BinaryIO, handler: PushHandler) -> int:
@@ -87,11 +103,44 @@ class FakeRepos:
     def set_branch(self, app: App, branch: str, commit: str) -> None:
         self.branches[app.id, branch] = commit
 
+    @contextmanager
+    def offer(
+        self, app: App, branch: str, files: Iterable[NewFile], note: Note
+    ) -> Iterator[Push | None]:
+        self.notes.append(note)
+        old = self.branches.get((app.id, branch))
+        tree = {file.path: file.content for file in files}
+        unchanged = old and self.commits_by_id[old].text == Tree(tree, None).text
+        yield None if unchanged else self._push(branch, old, Tree(tree, old))
+
+    @contextmanager
+    def fetch(
+        self, app: App, remote: Remote, ref: str | None, branch: str | None
+    ) -> Iterator[Push]:
+        self.fetched.append((remote, ref))
+        if isinstance(self.remote, PaasError):
+            raise self.remote
+        name = branch or ref or "main"
+        yield self._push(name, self.branches.get((app.id, name)), Tree(self.remote, None))
+
+    def _push(self, branch: str, old: str | None, tree: Tree) -> Push:
+        self.commits_by_id[tree.id] = tree
+        return Push(branch, old, tree.id, "a change", 1, tree)
+
+    def take(self, app: App, push: Push) -> None:
+        self.branches[app.id, push.branch] = push.new
+
+    def collect(self, app: App) -> tuple[int, int]:
+        used = {*self.branches.values(), *self.kept.values()}
+        before = len(self.commits_by_id)
+        self.commits_by_id = {i: c for i, c in self.commits_by_id.items() if i in used}
+        return before * 1_000_000, len(self.commits_by_id) * 1_000_000
+
     def tip(self, app: App, branch: str) -> str | None:
         return self.branches.get((app.id, branch))
 
     def source(self, app: App, commit: str) -> Source:
-        if commit not in self.kept.values():
+        if commit not in {*self.kept.values(), *self.branches.values()}:
             raise NotFound(f"Commit {commit[:7]} is not stored")
         return self.commits_by_id[commit]
 
