@@ -93,6 +93,6 @@ def list_apps(store: Store, actor: Actor, needs: Access) -> tuple[App, ...]:
     return tuple(app for app, role in store.grants.list(actor) if role.covers(needed))
 
 
-def create_app(store: Store, actor: Actor, name: str) -> App:
+def create_app(store: Store, actor: Actor, name: str, *, for_push: bool = False) -> App:
     """Create an app; a user who does so becomes its owner. Raises Conflict, InvalidName."""
-    return store.apps.create(name, owner=actor.user)
+    return store.apps.create(name, owner=actor.user, for_push=for_push)

@@ -35,5 +35,6 @@ def open_attempt(
     """Open the deploy's log and a reporter that writes to it and to `sink`."""
     folder = platform.settings.logs / "deploys"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{deploy.id}.log").open("ab") as log:
+    # Not buffered: what a full disk did not take must not come up again when the file is closed.
+    with (folder / f"{deploy.id}.log").open("ab", buffering=0) as log:
         yield Attempt(platform, app, deploy, Reporter(sink, log, verbose=verbose))

@@ -87,16 +87,15 @@ def activate(
     with shielded():
         keep()
         release = deploys.commit(attempt.deploy.id, candidate, started, config)
-        take_over(attempt)
-        scripts.run_after(attempt, plan)
-        deploys.advance(attempt.deploy.id, DeployState.DONE)
+        take_over(attempt, then=lambda: scripts.run_after(attempt, plan))
     return release
 
 
-def take_over(attempt: Attempt) -> None:
-    """Move the traffic to the containers that the commit made current.
+def take_over(attempt: Attempt, then: Callable[[], None] = lambda: None) -> None:
+    """Move the traffic to the containers that the commit made current; end the deploy after `then`.
 
-    If the route cannot be moved, the commit is taken back. Raises ProxyUnavailable.
+    If the route cannot be moved, the commit is taken back. Raises ProxyUnavailable. Once it has
+    moved nothing fails any more: what could not be done is left to recovery.
     """
     platform = attempt.platform
     try:
@@ -108,7 +107,10 @@ def take_over(attempt: Attempt) -> None:
             fleet.bring_back(platform, app)
         routing.restore(platform, app)
         raise
-    _conclude(platform, platform.store.deploys.get(attempt.deploy.id))
+    with _leaving_the_rest(attempt):
+        _conclude(platform, platform.store.deploys.get(attempt.deploy.id))
+        then()
+        platform.store.deploys.advance(attempt.deploy.id, DeployState.DONE)
 
 
 def finish(platform: Platform, deploy: Deploy) -> None:
@@ -174,6 +176,14 @@ def undoing(attempt: Attempt) -> Iterator[None]:
         raise
 
 
+def outlook(platform: Platform, deploy: Deploy) -> str:
+    """Return the few words on what is live that follow the cause of a failure; "" if nothing is."""
+    version = platform.store.apps.by_id(deploy.app_id).version
+    if platform.store.deploys.get(deploy.id).state is DeployState.SWITCHED:
+        return f"; v{version} goes live as soon as that is mended"
+    return f"; v{version} still live" if version else ""
+
+
 def announce(attempt: Attempt, release: Release) -> None:
     """Say what is live, how to take it back, and where the log is."""
     platform, app, reporter = attempt.platform, attempt.app, attempt.reporter
@@ -192,6 +202,19 @@ def announce(attempt: Attempt, release: Release) -> None:
         attempt.run_hooks("post-deploy", PAAS_RELEASE=f"v{release.version}")
     except HookRefused as error:
         reporter.failure(error)  # the release is live: a hook after it can only complain
+
+
+@contextmanager
+def _leaving_the_rest(attempt: Attempt) -> Iterator[None]:
+    """Go on after whatever fails: the release is live, and recovery does the rest in seconds."""
+    try:
+        yield
+    except Exception as error:
+        log.exception("deploy %d is live, but not finished", attempt.deploy.id)
+        why = error.message if isinstance(error, PaasError) else f"paas failed ({error!r})"
+        attempt.reporter.problem(
+            f"It is live. Not all that follows is done, paas tries again: {why}"
+        )
 
 
 def still_live(platform: Platform, app: App) -> str:
@@ -239,11 +262,12 @@ def _give_up(attempt: Attempt, error: PaasError) -> None:
 
 def _give_up_whole(attempt: Attempt, error: PaasError) -> None:
     platform, app, reporter = attempt.platform, attempt.app, attempt.reporter
-    if platform.store.deploys.get(attempt.deploy.id).state in {
-        DeployState.SWITCHED,
-        DeployState.DONE,
-    }:
-        return  # past the commit point: recovery finishes it
+    state = platform.store.deploys.get(attempt.deploy.id).state
+    if state is DeployState.SWITCHED:  # and it could not be taken back: recovery finishes it
+        reporter.failure(error)
+        reporter.milestone(f"Not live yet{outlook(platform, attempt.deploy)}")
+    if state in {DeployState.SWITCHED, DeployState.DONE}:
+        return
     with suppress(Unavailable, StartFailed):  # the reconciler does what could not be done
         undo(platform, app, attempt.deploy, error.message, cancelled=isinstance(error, Cancelled))
     reporter.failure(error)

@@ -26,7 +26,7 @@ from paas.model import (
 )
 from paas.platform import Platform
 from paas.reporter import TerminalSink
-from paas.workers import shielded
+from paas.workers import Worker, shielded
 
 
 @dataclass(frozen=True)
@@ -206,15 +206,15 @@ def stop(platform: Platform, app: App, actor: Actor) -> None:
         fleet.remove(platform, rows, platform.settings.drain_timeout)
 
 
-def destroy(platform: Platform, app: App, *, only_unborn: bool = False) -> None:
+def destroy(platform: Platform, app: App, *, unborn_of: Worker | None = None) -> None:
     """Remove the app and all that belongs to it; the row goes last, so that it can be repeated.
 
-    With `only_unborn` an app that has a release is left alone. Raises Conflict in a deploy.
+    With `unborn_of` only if it is still the app of this process, whose first push has failed.
+    Raises Conflict, also in a deploy.
     """
     with platform.locks.app(app.id, "paas", "apps:destroy"):
-        now = platform.store.apps.by_id(app.id)
-        if only_unborn and now.version is not None:
-            raise Conflict(f"{app.name} has been deployed")
+        if unborn_of and platform.store.apps.unborn().get(app.id) != unborn_of:
+            raise Conflict(f"{app.name} has been pushed to")
         platform.proxy.withdraw(app.name)
         platform.proxy.switch(app.name, ())
         platform.store.apps.set_desired(app.id, Desired.STOPPED)
@@ -288,7 +288,6 @@ def _replace(
     with shielded():
         deploys.replace(deploy, [*kept, *started], quantities)
         pipeline.take_over(attempt)
-        deploys.advance(deploy, DeployState.DONE)
 
 
 def _current_but(

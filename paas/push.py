@@ -13,6 +13,7 @@ from paas.locks import Holder
 from paas.model import Actor, App
 from paas.platform import Platform
 from paas.reporter import DETAIL, PROBLEM, STEP
+from paas.workers import is_alive, this_process
 
 
 def receive(platform: Platform, name: str, actor: Actor, stdin: BinaryIO, stdout: BinaryIO) -> int:
@@ -24,12 +25,13 @@ def receive(platform: Platform, name: str, actor: Actor, stdin: BinaryIO, stdout
     nearest = None if existing else platform.store.grants.nearest(actor, name)
     if existing is None:
         identity.refuse_new(platform, name)
-    app = existing or access.create_app(platform.store, actor, name)
-    handler = Pusher(platform, app, actor, created=existing is None, nearest=nearest)
+    app = existing or access.create_app(platform.store, actor, name, for_push=True)
+    is_ours = _claim(platform, app)
+    handler = Pusher(platform, app, actor, created=is_ours, nearest=nearest)
     try:
         return platform.repos.receive(app, stdin, stdout, handler)
     finally:
-        if existing is None and not handler.accepted:
+        if is_ours and not handler.accepted:
             _remove_unborn(platform, app)
 
 
@@ -66,7 +68,7 @@ class Pusher:
             pipeline.end_abandoned(self._platform, self._app)
             self._refresh()
             yield
-            self.accepted = True
+            self._accept()
 
     def deploy_branch(self) -> str | None:
         """Return the branch that deploys, if it is known already."""
@@ -90,9 +92,13 @@ class Pusher:
         except PaasError as error:
             if self._created:
                 sideband.write(_not_kept(platform, app))
-            live = platform.store.apps.by_id(app.id).version
-            more = f"; v{live} still live" if live else ""
+            more = pipeline.outlook(platform, record)
             raise type(error)(f"{error.message}{more}") from error
+
+    def _accept(self) -> None:
+        """Keep a new app, before the client learns that something was taken."""
+        self.accepted = True
+        self._platform.store.apps.settle(self._app.id)
 
     def _refresh(self) -> None:
         """Read the app again: it may have been destroyed while this push waited.
@@ -126,9 +132,16 @@ def _received(app: App, push: Push, actor: Actor) -> str:
     )
 
 
+def _claim(platform: Platform, app: App) -> bool:
+    """Return whether the app is to go when this push fails: its first, or the first has died."""
+    owner = platform.store.apps.unborn().get(app.id)
+    is_ours = owner is not None and (owner == this_process() or not is_alive(*owner))
+    return is_ours and platform.store.apps.claim(app.id)
+
+
 def _remove_unborn(platform: Platform, app: App) -> None:
-    """Remove an app whose first push failed, unless another push has brought it to life."""
+    """Remove an app whose first push failed, unless it is another push's by now."""
     try:
-        operate.destroy(platform, platform.store.apps.by_id(app.id), only_unborn=True)
+        operate.destroy(platform, app, unborn_of=this_process())
     except (Conflict, NotFound):
         return  # another push works on it, or it is gone already

@@ -55,7 +55,8 @@ class Reconciler:
         self._submit = submit
         self._hearing = Hearing(clock)
         self._draining: dict[str, float] = {}  # container id -> first seen
-        self._abandoned: dict[int, float] = {}  # dead deploy -> when its app was tended
+        # An app, and a dead process that was at work on it -> when the app was tended.
+        self._abandoned: dict[tuple[int, int | None, int | None], float] = {}
 
     def run(self, *, is_blind: bool = True) -> None:
         """Do one whole pass. One broken app stops nobody. Raises Unavailable.
@@ -116,6 +117,10 @@ class Reconciler:
             if any(r.app_id == app_id for r in self._platform.store.deploys.unfinished()):
                 with _free(self._platform, app):
                     deploy.end_abandoned(self._platform, app)
+            pusher = self._platform.store.apps.unborn().get(app_id)
+            if pusher and not workers.is_alive(*pusher):
+                log.warning("removing %s, whose first push died", app.name)
+                operate.destroy(self._platform, app, unborn_of=pusher)
         with _tolerating(f"app {app_id}"), _beside(self._platform, app_id) as beside:
             app = self._platform.store.apps.by_id(app_id)
             try:
@@ -125,16 +130,17 @@ class Reconciler:
         return 0
 
     def tend_abandoned(self) -> None:
-        """Tend the apps whose deploy has lost its process, at once and every few seconds."""
-        records = self._platform.store.deploys.unfinished()
-        dead = [r for r in records if not workers.is_alive(r.pid, r.pid_started)]
-        tended = {r.id: self._abandoned.get(r.id, -AGAIN) for r in dead}
-        for record in dead:
-            if self._clock() >= tended[record.id] + AGAIN:
-                tended[record.id] = self._clock()
-                with _tolerating(f"deploy {record.id}"):
-                    app = self._platform.store.apps.by_id(record.app_id)
-                    self.tend_soon(app, self._hearing.told())
+        """Tend the apps whose deploy or first push has died, at once and every few seconds."""
+        store = self._platform.store
+        work = {(r.app_id, r.pid, r.pid_started) for r in store.deploys.unfinished()}
+        work |= {(app_id, *pusher) for app_id, pusher in store.apps.unborn().items()}
+        dead = {each for each in work if not workers.is_alive(*each[1:])}
+        tended = {each: self._abandoned.get(each, -AGAIN) for each in dead}
+        for each in dead:
+            if self._clock() >= tended[each] + AGAIN:
+                tended[each] = self._clock()
+                with _tolerating(f"app {each[0]}"):
+                    self.tend_soon(store.apps.by_id(each[0]), self._hearing.told())
         self._abandoned = tended
 
     def tend_due(self) -> None:

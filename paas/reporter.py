@@ -69,6 +69,7 @@ class Reporter:
         self._tail: deque[str] = deque(maxlen=20)
         self._quiet_since = time.monotonic()
         self._step: tuple[str, float] | None = None
+        self._has_gap = False  # in the log
         self.durations: dict[str, float] = {}  # step -> seconds
         self.warnings = 0
 
@@ -174,9 +175,15 @@ class Reporter:
         self._sink.write(block)
 
     def _write_log(self, block: str) -> None:
+        """Write to the log; a full disk makes a gap in it, and stops nothing by that."""
         if self._log:
-            self._log.write(block.encode())
-            self._log.flush()
+            try:
+                self._log.write(block.encode())
+                self._log.flush()
+            except OSError as error:
+                if not self._has_gap:
+                    self._send(f"{PROBLEM}The log of this has a gap: {error.strerror}\n")
+                self._has_gap = True
 
     def _mask(self, text: str) -> str:
         for secret in self._secrets:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 STARTED = 19  # field 22 of proc(5), counted from behind the name
+Worker = tuple[int, int]  # a process for ever: its pid, and when it was started
 SHIELDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -22,6 +23,15 @@ def started_at(pid: int) -> int | None:
         return None
     state, *fields = stat.rpartition(")")[2].split()
     return None if state == "Z" else int(fields[STARTED - 1])
+
+
+def this_process() -> Worker:
+    """Return this process."""
+    pid = os.getpid()
+    started = started_at(pid)
+    if started is None:
+        raise RuntimeError("/proc does not know this process")
+    return pid, started
 
 
 def is_alive(pid: int | None, started: int | None) -> bool:

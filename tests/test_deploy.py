@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from paas import operate
-from paas.errors import BuildFailed, NotFound, PaasError, StartFailed
+from paas.errors import BuildFailed, EngineUnavailable, NotFound, PaasError, StartFailed
 from paas.model import ContainerRole, DeployState
 from paas.operate import Cause
 from paas.reconcile import Reconciler
@@ -137,6 +137,45 @@ def test_a_route_that_cannot_be_moved_takes_the_commit_back(live: World) -> None
     assert live.push(procfile="web: new").startswith("ng nginx is not running")
     live.proxy.is_down = False
     assert live.visible() == before
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> None:
+    """Let the next call of a method fail."""
+    whole = getattr(owner, name)
+
+    def fail(*_: object) -> None:
+        monkeypatch.setattr(owner, name, whole)
+        raise EngineUnavailable("Docker Engine does not answer")
+
+    monkeypatch.setattr(owner, name, fail)
+
+
+@pytest.mark.parametrize("part", ["scheduler.keep", "repos.set_branch"])
+def test_a_failure_after_the_switch_fails_no_push_and_recovery_does_the_rest(
+    live: World, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    owner, name = part.split(".")
+    fail_once(monkeypatch, getattr(live, owner), name)
+    assert live.push(procfile="web: newer") == "ok"
+    assert "It is live. Not all that follows is done" in live.said
+    assert "=====> Deployed shop v2" in live.said
+    record = live.store.deploys.list()[0]
+    assert record.state is DeployState.SWITCHED
+    Reconciler(live.platform).run()
+    assert live.store.deploys.get(record.id).state is DeployState.DONE
+    assert live.repos.branches[live.app().id, "main"] == record.commit
+
+
+def test_a_commit_that_can_be_neither_finished_nor_taken_back_is_called_so(
+    live: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_once(monkeypatch, live.proxy, "switch")
+    fail_once(monkeypatch, live.store.deploys, "revert")
+    answer = live.push(procfile="web: newer")
+    assert answer == "ng Docker Engine does not answer; v2 goes live as soon as that is mended"
+    assert "Not deployed" not in live.said
+    Reconciler(live.platform).run()
+    assert live.store.deploys.list()[0].state is DeployState.DONE
 
 
 @pytest.mark.parametrize("cause", [match_no_buildpack, crash_at_start])

@@ -142,6 +142,45 @@ def test_an_end_that_did_not_succeed_is_tried_again_after_a_few_seconds(
     assert len(jobs) == 2
 
 
+def bury(world: World, name: str) -> None:
+    """Let the process die that made the app for its first push."""
+    with closing(sqlite3.connect(world.settings.database)) as database, database:
+        database.execute(
+            "UPDATE properties SET value = '1 0' WHERE key = 'first-push' AND app_id = ?",
+            (world.app(name).id,),
+        )
+
+
+def test_an_app_whose_first_push_died_goes(live: World, reconciler: Reconciler) -> None:
+    live.store.apps.create("unborn", for_push=True)
+    reconciler.tend_abandoned()
+    assert live.store.apps.find("unborn")  # we live
+    bury(live, "unborn")
+    reconciler.tend_abandoned()
+    assert live.store.apps.find("unborn") is None
+
+
+def test_an_app_that_was_created_by_hand_stays(live: World, reconciler: Reconciler) -> None:
+    live.store.apps.create("empty")
+    live.store.apps.create("pushed", for_push=True)
+    live.store.apps.settle(live.app("pushed").id)
+    bury(live, "pushed")
+    reconciler.tend_abandoned()
+    assert live.store.apps.find("empty")
+    assert live.store.apps.find("pushed")
+
+
+def test_a_push_to_an_app_whose_first_push_died_has_it_from_then_on(live: World) -> None:
+    live.store.apps.create("unborn", for_push=True)
+    bury(live, "unborn")
+    assert live.push("unborn", "").startswith("ng ")
+    assert live.store.apps.find("unborn") is None
+    live.store.apps.create("unborn", for_push=True)
+    bury(live, "unborn")
+    assert live.push("unborn") == "ok"
+    assert not live.store.apps.unborn()
+
+
 def test_a_deploy_at_work_is_left_alone(live: World, reconciler: Reconciler) -> None:
     record = interrupted(live, DeployState.BUILDING)
     with live.platform.locks.app(live.app().id, "anna", "push"):

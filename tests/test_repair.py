@@ -99,6 +99,18 @@ def test_after_the_first_crash_the_engine_restarts_and_later_paas_does(
     assert live.scheduler.inspect(web(live).id).exit_code is None
 
 
+def test_a_clock_that_was_set_back_keeps_no_process_down(
+    live: World, reconciler: Reconciler, clock: Clock
+) -> None:
+    clock.now += 7 * 24 * 3600
+    crash(live, reconciler)
+    crash(live, reconciler)
+    assert live.scheduler.inspect(web(live).id).exit_code == 1
+    clock.now -= 24 * 3600
+    reconciler.tend_due()
+    assert live.scheduler.inspect(web(live).id).exit_code is None
+
+
 def test_pauses_double_up_to_a_minute() -> None:
     assert [pause_after(n) for n in range(9)] == [0, 1, 2, 4, 8, 16, 32, 60, 60]
 

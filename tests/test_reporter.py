@@ -82,3 +82,19 @@ def test_a_secret_of_several_lines_is_masked_in_each_of_them() -> None:
     reporter.problem("got\nMIIEvgIBADAN")
     assert "MIIE" not in sink.text + log.getvalue().decode()
     assert "Bgkq" not in sink.text + log.getvalue().decode()
+
+
+class FullDisk(io.BytesIO):
+    """A log on a disk that takes nothing."""
+
+    def write(self, _: object) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_stops_nothing_and_is_told_once() -> None:
+    sink = Listener()
+    reporter = Reporter(sink, FullDisk())
+    reporter.detail("one")
+    reporter.detail("two")
+    gap = " !     The log of this has a gap: No space left on device\n"
+    assert sink.text == f"{gap}       one\n       two\n"

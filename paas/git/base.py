@@ -102,7 +102,7 @@ class Repos(Protocol):
         """Undo keep(): remove the hidden ref."""
 
     def set_branch(self, app: App, branch: str, commit: str) -> None:
-        """Move a branch: recovery does this from the release row."""
+        """Move the branch that deploys, and HEAD to it: recovery does this from the release row."""
 
     def offer(
         self, app: App, branch: str, files: Iterable[NewFile], note: Note

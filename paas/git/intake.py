@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from dulwich.objects import RawObjectID
@@ -23,9 +23,9 @@ from paas.git.store import (
     clashing_ref,
     exclusive,
     is_ancestor,
+    move_branch,
     read_ref,
     remove_ref,
-    set_head,
     stop_asking,
     write_ref,
 )
@@ -216,10 +216,9 @@ class Intake:
         self._deploying = True
         self._handler.deploy(push, self._progress)
         self._deploying = False
-        quarantine.admit()
-        with exclusive(self._repository):
-            write_ref(self._repository, command.ref, new)
-            set_head(self._repository, str(command.branch))
+        with suppress(OSError):  # it is live: recovery moves the branch when the disk has room
+            quarantine.admit()
+            move_branch(self._repository, push.branch, new)
 
     def _warn_of(self, inspected: Inspected) -> None:
         for path in inspected.submodules[:5]:

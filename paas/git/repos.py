@@ -29,6 +29,7 @@ from paas.git.store import (
     asked_again,
     ensure_repository,
     exclusive,
+    move_branch,
     read_ref,
     read_shallow,
     remove_ref,
@@ -122,8 +123,7 @@ class DulwichRepos:
                 remove_ref(self._path(app), _deploy_ref(deploy_id))
 
     def set_branch(self, app: App, branch: str, commit: str) -> None:
-        with exclusive(self._path(app)):
-            write_ref(self._path(app), BRANCHES + branch.encode(), commit)
+        move_branch(self._path(app), branch, commit)
 
     @contextmanager
     def _desk(self, app: App) -> Iterator[Desk]:

@@ -120,10 +120,12 @@ def remove_ref(path: Path, ref: bytes) -> None:
         DiskRefsContainer(path).remove_if_equals(Ref(ref), None)
 
 
-def set_head(path: Path, branch: str) -> None:
-    """Make `branch` the one that a clone checks out; hold exclusive()."""
-    (path / "HEAD.lock").unlink(missing_ok=True)
-    DiskRefsContainer(path).set_symbolic_ref(Ref(b"HEAD"), Ref(BRANCHES + branch.encode()))
+def move_branch(path: Path, branch: str, commit: str) -> None:
+    """Move the branch that deploys, and make it the one that a clone checks out."""
+    with exclusive(path):
+        write_ref(path, BRANCHES + branch.encode(), commit)
+        (path / "HEAD.lock").unlink(missing_ok=True)
+        DiskRefsContainer(path).set_symbolic_ref(Ref(b"HEAD"), Ref(BRANCHES + branch.encode()))
 
 
 def read_shallow(path: Path) -> frozenset[bytes]:

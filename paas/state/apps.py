@@ -3,12 +3,15 @@
 import difflib
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from paas.errors import Conflict, NotFound
 from paas.model import App, Desired, app_name
 from paas.state.copying import copy_settings
 from paas.state.database import Database
+from paas.workers import Worker, this_process
+
+UNBORN = ("apps", "first-push")  # the property that says which process pushes
 
 NETWORKS = 2048  # /27 subnets in a /16
 SELECT = """SELECT apps.*, releases.version FROM apps
@@ -21,7 +24,7 @@ class SqliteApps:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, name: str, owner: str | None = None) -> App:
+    def create(self, name: str, owner: str | None = None, *, for_push: bool = False) -> App:
         app_name(name)
         with self._database.write():
             if self.find(name):
@@ -37,7 +40,34 @@ class SqliteApps:
                 "INSERT INTO grants SELECT name, ?, 'owner' FROM users WHERE name = ?",
                 *(made.id, owner),
             )
+            if for_push:
+                self._database.execute(
+                    "INSERT INTO properties VALUES (?, ?, ?, ?)", made.id, *UNBORN, _this_process()
+                )
             return made
+
+    def claim(self, app: int) -> bool:
+        with self._database.write():
+            return bool(
+                self._database.execute(
+                    "UPDATE properties SET value = ? WHERE app_id = ? AND topic = ? AND key = ?",
+                    *(_this_process(), app, *UNBORN),
+                )
+            )
+
+    def settle(self, app: int) -> None:
+        with self._database.write():
+            self._database.execute(
+                "DELETE FROM properties WHERE app_id = ? AND topic = ? AND key = ?", app, *UNBORN
+            )
+
+    def unborn(self) -> Mapping[int, Worker]:
+        rows = self._database.rows(
+            "SELECT app_id, value FROM properties JOIN apps ON apps.id = app_id"
+            " WHERE topic = ? AND key = ? AND release_id IS NULL",
+            *UNBORN,
+        )
+        return {row["app_id"]: _worker(row["value"]) for row in rows}
 
     def get(self, name: str) -> App:
         found = self.find(name)
@@ -108,6 +138,15 @@ def missing_app(name: str, known: Sequence[str]) -> NotFound:
 def nearest_name(name: str, known: Sequence[str]) -> str | None:
     """Return the known name most like `name`, if one is alike."""
     return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
+def _this_process() -> str:
+    return " ".join(map(str, this_process()))
+
+
+def _worker(text: str) -> Worker:
+    pid, started = text.split()
+    return int(pid), int(started)
 
 
 def app_from(row: sqlite3.Row) -> App:

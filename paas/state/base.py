@@ -32,15 +32,28 @@ from paas.model import (
     TokenKey,
 )
 from paas.tasks import CronJob, Errand, Run
+from paas.workers import Worker
 
 
 class Apps(Protocol):
     """Apps by name and id."""
 
-    def create(self, name: str, owner: str | None = None) -> App:
+    def create(self, name: str, owner: str | None = None, *, for_push: bool = False) -> App:
         """Create an app, of a user if one is given. Raises Conflict if the name is taken.
 
-        Its id is never used again.
+        Its id is never used again. With `for_push` it is among unborn(), as this process's.
+        """
+
+    def claim(self, app: int) -> bool:
+        """Make an app of unborn() this process's; return whether it is one."""
+
+    def settle(self, app: int) -> None:
+        """Make the app nobody's: a push was accepted, and it stays whatever happens."""
+
+    def unborn(self) -> Mapping[int, Worker]:
+        """Return the apps that a push made, while none was accepted, and whose each of them is.
+
+        It goes when its process fails or dies.
         """
 
     def get(self, name: str) -> App:

@@ -117,6 +117,15 @@ def test_a_deploy_killed_after_keep_can_be_finished(work: Work) -> None:
     assert work.host.repos().source(work.host.app, commit).has("app.py")
 
 
+def test_a_clone_after_a_finished_deploy_checks_out_its_branch(work: Work) -> None:
+    commit = work.commit()
+    work.host.plan["deploy"] = "kill after keep"
+    work.push("main:master", status=None)
+    work.host.repos().set_branch(work.host.app, "master", commit)
+    clone = work.host.clone(work.path.parent / "clone")
+    assert run_git(clone, "rev-parse", "HEAD") == commit
+
+
 def test_two_pushes_at_once_give_one_of_them(work: Work) -> None:
     work.commit()
     other = Work(work.path.parent / "second", work.host)

@@ -3,7 +3,9 @@ import os
 import signal
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,38 @@ def test_eight_processes_writing_at_once_lose_nothing(tmp_path: Path) -> None:
     assert len(apps) == WRITERS * WRITES == len(store.config.get(1))
     assert {app.network_index for app in apps} == set(range(WRITERS * WRITES))
     assert [finding.level for finding in store.check()] == ["ok"]
+    store.close()
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """Let somebody else, such as a backup, hold the write lock."""
+    with closing(make_store(tmp_path)) as store:
+        assert store.apps.list() == ()
+    with closing(sqlite3.connect(tmp_path / "paas.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+def test_who_writes_waits_for_a_locked_database(tmp_path: Path, lock: sqlite3.Connection) -> None:
+    # A thread: SQLite believes a forked child to hold what its parent has locked.
+    with ThreadPoolExecutor(1) as threads:
+        written = threads.submit(write_many, tmp_path, 1)
+        with pytest.raises(TimeoutError):
+            written.result(0.3)
+        lock.execute("COMMIT")
+        written.result()
+
+
+def test_a_database_that_stays_locked_is_named(
+    tmp_path: Path, lock: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paas.state.database.BUSY_SECONDS", 0.05)
+    assert lock.in_transaction
+    store = make_store(tmp_path)
+    assert store.apps.list() == ()  # readers are held up by nobody
+    with pytest.raises(Unavailable, match="was locked for"):
+        store.apps.create("shop")
     store.close()
 
 
