@@ -220,7 +220,7 @@ def _leaving_the_rest(attempt: Attempt) -> Iterator[None]:
 def still_live(platform: Platform, app: App) -> str:
     """Return one sentence on what serves the app now."""
     now = platform.store.apps.by_id(app.id)
-    url = routing.urls_of(platform, now)[0]
+    url = next(iter(routing.urls_of(platform, now)), app.name)
     if now.version is None or not routing.routes_of(platform, now):
         return f"Nothing is live at {url}"
     return f"v{now.version} is still serving {url}"

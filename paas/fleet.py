@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from paas import checks, formation, gitset, health, routing
+from paas import checks, formation, gitset, health, routing, vhosts
 from paas.attempt import Attempt
 from paas.errors import ProxyUnavailable
 from paas.formation import Slot, Strategy
@@ -199,7 +199,7 @@ def _wait(attempt: Attempt, plan: Blueprint, rows: Sequence[Container]) -> None:
 
 def _wait_healthy(attempt: Attempt, row: Container, wanted: Sequence[Check]) -> float:
     platform, app = attempt.platform, attempt.app
-    host, limit = routing.domains_of(platform, app)[0], checks.startup_timeout(platform, app)
+    host, limit = vhosts.host_of(platform, app), checks.startup_timeout(platform, app)
     took = sum(
         health.wait(platform.scheduler, row, app, host, limit, check)
         for check in wanted

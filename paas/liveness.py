@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from paas import checks, fleet, health, routing
+from paas import checks, fleet, health, vhosts
 from paas.crew import Job, run_here
 from paas.errors import Conflict, NotFound
 from paas.health import Look
@@ -105,7 +105,7 @@ class Liveness:
         for app, manifest in self._watched():
             wanted = checks.liveness_checks(manifest, WEB)
             rows = store.containers.of(app.id, ContainerRole.CURRENT) if wanted else ()
-            host = routing.domains_of(self._platform, app)[0]
+            host = vhosts.host_of(self._platform, app)
             found += [
                 Question(app, row, host, check, number)
                 for row in rows

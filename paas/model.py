@@ -91,9 +91,24 @@ def domain_name(domain: str) -> str:
     if len(name) > 253 or not all(DOMAIN_LABEL.fullmatch(label) for label in labels):  # noqa: PLR2004 - RFC 1035
         raise InvalidName(
             f"{domain!r} is not a domain name",
-            hint="Give a host name like shop.example.org, without scheme, port, path or wildcard.",
+            hint="Give a host name like shop.example.org, without scheme, port or path.",
         )
     return name
+
+
+def domain_patterns(domain: str) -> tuple[str, ...]:
+    """Return the normalised names that a typed domain stands for; raise InvalidName.
+
+    `*.x` is every name below x, and `.x` both x and what is below it, as in nginx's server_name.
+    """
+    if not domain.startswith((".", "*.")):
+        return (domain_name(domain),)
+    name = domain_name(domain.removeprefix("*").removeprefix("."))
+    if "." not in name:
+        raise InvalidName(
+            f"{domain!r} covers too much", hint="Give a wildcard such as *.shop.example.org"
+        )
+    return (f"*.{name}",) if domain.startswith("*") else (name, f"*.{name}")
 
 
 def key_name(name: str) -> str:

@@ -5,8 +5,10 @@ from itertools import cycle
 
 from paas.errors import ProxyUnavailable
 from paas.model import App, Container, ContainerRole, Desired
+from paas.nginx_options import TOPIC
 from paas.platform import Platform
 from paas.proxies.base import Route, Site
+from paas.vhosts import domains_of
 
 WEB = "web"
 # How many service addresses nginx balances over. Up to FEW processes share them evenly, however
@@ -20,34 +22,25 @@ def site_of(platform: Platform, app: App) -> Site:
     So a scale moves routes only: nginx need not be reloaded, which can cut kept connections.
     """
     count = _spread(len(_web(platform, app, ContainerRole.CURRENT)))
+    properties = platform.store.properties
     return Site(
         app=app.name,
         domains=domains_of(platform, app),
         upstreams=tuple(_service(platform, app, number) for number in range(1, count + 1)),
-        options=platform.store.properties.get(app.id, "nginx"),
+        options={**properties.get(None, TOPIC), **properties.get(app.id, TOPIC)},
         certificate=platform.store.certificates.get(app.id),
     )
 
 
-def domains_of(platform: Platform, app: App) -> tuple[str, ...]:
-    """Return the default domain, then the added ones.
-
-    Names under the platform's domain are the apps' of those names: one that was added before the
-    app was renamed, or before the platform got that domain, is not served.
-    """
-    own, under = f"{app.name}.{platform.settings.domain}", f".{platform.settings.domain}"
-    added = platform.store.domains.list(app.id)
-    return (own, *(domain for domain in added if not domain.endswith(under)))
-
-
 def urls_of(platform: Platform, app: App) -> tuple[str, ...]:
-    """Return the URLs at which the app answers."""
+    """Return the URLs at which the app answers; those of wildcards cannot be named."""
     certificate = platform.store.certificates.get(app.id)
     return tuple(
         platform.settings.app_url(
             domain, is_secure=bool(certificate and certificate.covers(domain))
         )
         for domain in domains_of(platform, app)
+        if not domain.startswith("*")
     )
 
 

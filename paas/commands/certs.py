@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from paas import certificates, routing
+from paas import certificates, routing, vhosts
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import report, show_report, show_reports
 from paas.errors import Conflict, Forbidden, NotFound, PaasError, UsageError
@@ -59,7 +59,7 @@ def certs_generate(context: Context, app: str, domain: str) -> None:
     """
     found = context.app(app)
     made = certificates.generate(domain)
-    if made.names[0] not in routing.domains_of(context.platform, found):
+    if made.names[0] not in vhosts.domains_of(context.platform, found):
         raise NotFound(
             f"{made.names[0]} is not a domain of {app}", hint=f"Run: domains:add {app} DOMAIN"
         )
@@ -139,7 +139,7 @@ def _read_file(name: str) -> bytes:
 def _put(context: Context, app: App, certificate: Certificate) -> None:
     """Store the certificate and serve it; what nginx refuses is taken back."""
     store = context.platform.store.certificates
-    domains = routing.domains_of(context.platform, app)
+    domains = vhosts.domains_of(context.platform, app)
     covered = [domain for domain in domains if certificate.covers(domain)]
     if not covered:
         raise Conflict(

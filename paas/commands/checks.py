@@ -2,7 +2,7 @@
 
 import click
 
-from paas import checks, health, routing
+from paas import checks, health, vhosts
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import JSON, heading, listing, report, show_json, show_reports
 from paas.errors import PaasError, StartFailed
@@ -105,7 +105,7 @@ def _run(platform: Platform, app: App, row: Container) -> str:
         return error.message
     if row.process_type != WEB:
         return ""
-    host = routing.domains_of(platform, app)[0]
+    host = vhosts.host_of(platform, app)
     for check in checks.startup_checks(platform, app, _manifest(platform, app), WEB):
         look = health.probe(row.address, row.port, host, check)
         if not check.uptime and not health.is_good(look, check):

@@ -1,29 +1,38 @@
-"""domains:*: the names at which an app answers, besides its default one."""
+"""domains:*: the names at which apps answer: default ones under global domains, and added ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
-from paas import operate, routing
+from paas import operate, routing, vhosts
 from paas.commands.declare import Access, Context, command
+from paas.commands.every import every_app, for_every
+from paas.commands.nginx import put_back, serve
 from paas.commands.reports import report, show_report, show_reports
-from paas.errors import Forbidden, ProxyUnavailable
-from paas.model import App, domain_name
+from paas.errors import Forbidden, ProxyUnavailable, UsageError
+from paas.model import App, domain_patterns
 from paas.platform import Platform
 from paas.reporter import DETAIL, STEP
 
-KEYS = ("app-vhosts", "default-vhost", "urls")
+KEYS = ("app-enabled", "app-vhosts", "default-vhost", "global-enabled", "global-vhosts", "urls")
 
 
 @command(
     "domains:add",
     access=Access.DEPLOYER,
-    examples=("domains:add shop shop.example.org www.shop.example.org",),
+    examples=(
+        "domains:add shop shop.example.org www.shop.example.org",
+        "domains:add shop '*.shop.example.org'",
+    ),
 )
 @click.argument("app")
 @click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
 def domains_add(context: Context, app: str, domains: tuple[str, ...]) -> None:
-    """Add domains to an app. Their DNS records must point to this host."""
+    """Add domains to an app. Their DNS records must point to this host.
+
+    *.x is every name below x that no other site has, .x is the same with x itself.
+    """
     _change(context, app, add=domains)
 
 
@@ -46,22 +55,95 @@ def domains_set(context: Context, app: str, domains: tuple[str, ...]) -> None:
     _change(context, app, add=domains, remove=now)
 
 
+@command("domains:clear", access=Access.DEPLOYER, examples=("domains:clear shop",))
+@click.argument("app")
+def domains_clear(context: Context, app: str) -> None:
+    """Remove all added domains. The default one stays; domains:disable takes it off too."""
+    _change(context, app, remove=context.platform.store.domains.list(context.app(app).id))
+
+
+@command("domains:reset", access=Access.DEPLOYER, examples=("domains:reset shop",))
+@click.argument("app")
+def domains_reset(context: Context, app: str) -> None:
+    """Go back to the default domains: remove those that were added, and serve the app."""
+    found = context.app(app)
+    vhosts.switch(context.platform, found, vhosts.TOPIC, is_on=True)
+    _change(context, app, remove=context.platform.store.domains.list(found.id))
+
+
+@command("domains:enable", access=Access.DEPLOYER, examples=("domains:enable shop",))
+@for_every
+def domains_enable(context: Context, app: str | None, is_all: bool) -> int:
+    """Serve an app at its domains again."""
+    return every_app(context, app, lambda each: _switch(context, each, is_on=True), is_all=is_all)
+
+
+@command("domains:disable", access=Access.DEPLOYER, examples=("domains:disable shop",))
+@for_every
+def domains_disable(context: Context, app: str | None, is_all: bool) -> int:
+    """Serve an app at no domain; its processes go on. No port is opened instead."""
+    return every_app(context, app, lambda each: _switch(context, each, is_on=False), is_all=is_all)
+
+
+@command(
+    "domains:add-global", access=Access.ADMIN, examples=("domains:add-global apps.example.org",)
+)
+@click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
+def domains_add_global(context: Context, domains: tuple[str, ...]) -> None:
+    """Let each app answer at APP.DOMAIN too. The DNS record of *.DOMAIN must point to this host."""
+    _change_global(context, (*vhosts.global_domains(context.platform), *domains))
+
+
+@command(
+    "domains:remove-global",
+    access=Access.ADMIN,
+    examples=("domains:remove-global apps.example.org",),
+)
+@click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
+def domains_remove_global(context: Context, domains: tuple[str, ...]) -> None:
+    """Let apps answer no longer at APP.DOMAIN."""
+    _change_global(context, vhosts.without(context.platform, domains))
+
+
+@command(
+    "domains:set-global", access=Access.ADMIN, examples=("domains:set-global apps.example.org",)
+)
+@click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
+def domains_set_global(context: Context, domains: tuple[str, ...]) -> None:
+    """Make these the only domains under which apps have their default ones."""
+    _change_global(context, domains)
+
+
+@command("domains:clear-global", access=Access.ADMIN, examples=("domains:clear-global",))
+def domains_clear_global(context: Context) -> None:
+    """Have no global domain: apps answer at their added domains only."""
+    _change_global(context, ())
+
+
 @command(
     "domains:report",
     access=Access.VIEWER,
-    examples=("domains:report", "domains:report shop --format json"),
+    examples=("domains:report", "domains:report shop --format json", "domains:report --global"),
 )
 @click.argument("app", required=False)
+@click.option("--global", "is_global", is_flag=True, help="The global domains alone.")
 @report("domains", *KEYS)
-def domains_report(context: Context, app: str | None, style: str, only: str | None) -> None:
+def domains_report(
+    context: Context, app: str | None, is_global: bool, style: str, only: str | None
+) -> None:
     """Show the domains of an app, or of all apps."""
     platform = context.platform
-    if app:
-        values = _describe(platform, context.app(app))
-        show_report("domains", app, values, style, only)
-        return
-    every = {each.name: _describe(platform, each) for each in context.apps()}
-    show_reports("domains", every, style, only)
+    if is_global:
+        shared = vhosts.global_domains(platform)
+        values: dict[str, object] = {"global-enabled": bool(shared), "global-vhosts": shared}
+        if only and only not in values:
+            raise UsageError(f"--domains-{only} is about one app", hint="Name an app.")
+        show_report("domains", "global", values, style, only)
+    elif app:
+        show_report("domains", app, _describe(platform, context.app(app)), style, only)
+    else:
+        every = {each.name: _describe(platform, each) for each in context.apps()}
+        show_reports("domains", every, style, only)
 
 
 def _change(
@@ -87,17 +169,47 @@ def _change(
 
 
 def _refuse_platform_domain(platform: Platform, domains: Sequence[str]) -> None:
-    """Keep the domain above all apps for who answers for all apps: what it sets reaches them."""
-    own = domain_name(platform.settings.domain)
-    if own in map(domain_name, domains):
-        raise Forbidden(f"{own} is the platform's own domain", hint="Ask an admin to add it.")
+    """Keep the domains above all apps for who answers for all: what one sets reaches them."""
+    for domain in domains:
+        for own in set(domain_patterns(domain)) & set(vhosts.global_domains(platform)):
+            raise Forbidden(f"{own} is the platform's own domain", hint="Ask an admin to add it.")
+
+
+def _switch(context: Context, app: App, *, is_on: bool) -> None:
+    platform = context.platform
+    with put_back(platform, app, vhosts.TOPIC, vhosts.DISABLED):
+        vhosts.switch(platform, app, vhosts.TOPIC, is_on=is_on)
+        serve(context, app)
+    click.echo(f"{STEP}{app.name} is served at {' '.join(vhosts.domains_of(platform, app)) or '-'}")
+
+
+def _change_global(context: Context, domains: Sequence[str]) -> None:
+    platform = context.platform
+    with _undone_if_refused(platform):
+        vhosts.set_global_domains(platform, domains)
+        routing.restore_all(platform)
+    shown = " ".join(f"APP.{domain}" for domain in vhosts.global_domains(platform))
+    click.echo(f"{STEP}Apps answer at {shown or 'their added domains only'}")
+
+
+@contextmanager
+def _undone_if_refused(platform: Platform) -> Iterator[None]:
+    before = vhosts.global_domains(platform)
+    try:
+        yield
+    except ProxyUnavailable:
+        vhosts.set_global_domains(platform, before)
+        raise
 
 
 def _describe(platform: Platform, app: App) -> dict[str, object]:
-    default = f"{app.name}.{platform.settings.domain}"
+    shared = vhosts.global_domains(platform)
     values = (
+        vhosts.is_enabled(platform, app),
         platform.store.domains.list(app.id),
-        default,
+        " ".join(vhosts.default_domains(platform, app)),
+        bool(shared),
+        shared,
         routing.urls_of(platform, app),
     )
     return dict(zip(KEYS, values, strict=True))

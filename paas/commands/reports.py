@@ -57,6 +57,18 @@ def report(topic: str, *keys: str) -> Callable[[Function], Function]:
     return decorate
 
 
+def quiet_flags(topic: str, *keys: str) -> Callable[[Function], Function]:
+    """Give a command the flags of report() for more keys, without a line of help for each."""
+
+    def decorate(function: Function) -> Function:
+        for key in keys:
+            flag = click.option(f"--{topic}-{key}", "only", flag_value=key, hidden=True)
+            function = flag(function)
+        return function
+
+    return decorate
+
+
 def heading(text: str) -> None:
     """Print a header, unless --quiet was typed."""
     if not click.get_current_context().meta.get(QUIET):

@@ -43,6 +43,12 @@ class Proxy(Protocol):
         Raises ProxyUnavailable when nginx does not run, also when nothing has to change.
         """
 
+    def config(self, app: str) -> str:
+        """Return the app's part of nginx's configuration as it is served; "" if there is none."""
+
+    def validate(self) -> None:
+        """Let nginx check its whole configuration. Raises ProxyUnavailable with its words."""
+
     def withdraw(self, app: str) -> None:
         """Stop serving the app's domains."""
 

@@ -52,6 +52,13 @@ class NginxProxy:
         served = set(file.read_text().replace(";", " ").split()) if file.exists() else set()
         return self._change(lambda: files, frozenset(site.domains) - served)
 
+    def config(self, app: str) -> str:
+        file = self._file(app)
+        return file.read_text() if file.exists() else ""
+
+    def validate(self) -> None:
+        self._nginx.test()
+
     def withdraw(self, app: str) -> None:
         self._change(lambda: {self._file(app): None, self._sites.pem(app): None})
 

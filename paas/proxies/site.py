@@ -1,23 +1,24 @@
 """Renders an instance's nginx files. Every value is checked against its form, never escaped.
 
 Escaping is no defence here: `;`, `}` and line breaks end a directive, and autoescape lets them
-through. So a value gets in only as a validated name, an address, or an option of the table below.
+through. So a value gets in only as a validated name, an address, or an option of nginx_options.py.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
-from paas.errors import InvalidName, ProxyUnavailable, UsageError
+from paas.errors import InvalidName, ProxyUnavailable
 from paas.firewall import SERVICE_PORT
-from paas.model import app_name, domain_name
+from paas.model import app_name, domain_patterns
+from paas.nginx_options import OPTIONS, check_option
 from paas.proxies.base import Site
 from paas.settings import Settings
+from paas.site_logs import access_log, error_log, log_folder
 
 SAFE_PATH = re.compile(r"/[A-Za-z0-9._/-]+", re.ASCII)
 IPV6 = Path("/proc/net/if_inet6")  # missing where the kernel has IPv6 turned off
@@ -25,59 +26,6 @@ IPV6 = Path("/proc/net/if_inet6")  # missing where the kernel has IPv6 turned of
 # Directives that may stand only once in http {}: left out where the owner has them already.
 LIMITS = {"server_names_hash_bucket_size": "512", "server_names_hash_max_size": "8192"}
 DEFAULT_SERVER = "default_server"  # yields in the same way
-
-
-@dataclass(frozen=True)
-class Option:
-    """A property of `nginx:set`: its default, its form, and that form in words."""
-
-    default: str
-    form: re.Pattern[str]
-    words: str
-
-
-def _size(default: str) -> Option:
-    return Option(default, re.compile(r"[1-9][0-9]{0,4}[km]|[1-9]g", re.ASCII), "a size like 20m")
-
-
-def _time(default: str) -> Option:
-    return Option(default, re.compile(r"[1-9][0-9]{0,4}[smh]", re.ASCII), "a time like 90s")
-
-
-def _switch(default: str) -> Option:
-    return Option(default, re.compile(r"on|off", re.ASCII), "on or off")
-
-
-OPTIONS: Mapping[str, Option] = {
-    "access-log": _switch("on"),
-    "client-body-timeout": _time("15s"),
-    "client-max-body-size": _size("20m"),
-    "connections-per-address": Option("100", re.compile(r"[0-9]{1,5}", re.ASCII), "a number"),
-    "gzip": _switch("on"),
-    "hsts": _switch("on"),
-    "hsts-include-subdomains": _switch("off"),
-    "hsts-max-age": Option("15724800", re.compile(r"[0-9]{1,9}", re.ASCII), "a number of seconds"),
-    "hsts-preload": _switch("off"),
-    "maintenance": _switch("off"),
-    "proxy-buffer-size": _size("16k"),
-    "proxy-buffering": _switch("off"),  # so that streams and server-sent events flow
-    "proxy-connect-timeout": _time("5s"),
-    "proxy-read-timeout": _time("60s"),
-    "proxy-request-buffering": _switch("on"),  # so that a slow upload holds no process of the app
-    "proxy-send-timeout": _time("60s"),
-    "send-timeout": _time("30s"),
-}
-
-
-def check_option(name: str, value: str) -> str:
-    """Return `value` if the nginx option may have it; raise UsageError or InvalidName."""
-    if name not in OPTIONS:
-        raise UsageError(
-            f"{name!r} is not an nginx property", hint=f"There are: {', '.join(OPTIONS)}."
-        )
-    if not OPTIONS[name].form.fullmatch(value):
-        raise InvalidName(f"{name} cannot be {value!r}", hint=f"Give {OPTIONS[name].words}.")
-    return value
 
 
 class Sites:
@@ -123,7 +71,8 @@ class Sites:
             https_port=int(self._settings.https_port),
             upstreams=[f"{IPv4Address(address)}:{SERVICE_PORT}" for address in site.upstreams],
             options={name: option.default for name, option in OPTIONS.items()} | chosen,
-            log=_path(self.log(site.app)),
+            log=_path(access_log(self._settings, site.app)),
+            error_log=_path(error_log(self._settings, site.app)),
         )
 
     def _servers(self, site: Site) -> list[dict[str, object]]:
@@ -146,14 +95,10 @@ class Sites:
         """Return the path of the app's certificate and key, which only root may read."""
         return self._settings.nginx / "sites" / f"{app_name(app)}.pem"
 
-    def log(self, app: str) -> Path:
-        """Return the path of the app's access log."""
-        return self.log_folder / f"{app_name(app)}.log"
-
     @property
     def log_folder(self) -> Path:
         """Return the folder of the access logs."""
-        return self._settings.logs / "nginx"
+        return log_folder(self._settings)
 
     def render_main(self, yielded: Collection[str]) -> str:
         """Return paas.conf, without the directives that the owner's configuration has itself."""
@@ -191,7 +136,7 @@ class Sites:
 
 
 def _domain(domain: str) -> str:
-    if domain_name(domain) != domain:
+    if domain_patterns(domain) != (domain,):
         raise InvalidName(f"{domain!r} is not a normalised domain name")
     return domain
 

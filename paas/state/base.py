@@ -105,7 +105,7 @@ class Config(Protocol):
 
 
 class Domains(Protocol):
-    """Domains added to apps; the default domain `<app>.<settings.domain>` is derived."""
+    """Domains added to apps, wildcards too; default domains are derived (paas.vhosts)."""
 
     def list(self, app: int) -> tuple[str, ...]:
         """Return the added domains, in the order they were added."""

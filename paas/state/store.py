@@ -17,8 +17,8 @@ from paas.state.deploys import SqliteDeploys
 from paas.state.domains import SqliteDomains
 from paas.state.events import SqliteEvents
 from paas.state.formation import SqliteFormation
-from paas.state.journal import SqliteJournal
 from paas.state.grants import SqliteGrants
+from paas.state.journal import SqliteJournal
 from paas.state.keys import SqliteKeys
 from paas.state.notices import SqliteNotices
 from paas.state.properties import SqliteProperties
@@ -26,10 +26,10 @@ from paas.state.recovery import SqliteRecovery
 from paas.state.releases import SqliteReleases
 from paas.state.runs import SqliteRuns
 from paas.state.security import SqliteSecurity
-
-
 from paas.state.tokens import SqliteTokens
 from paas.state.users import SqliteUsers
+
+
 class SqliteStore:
     """See base.Store. Connects on first use, and again in a forked child."""
 

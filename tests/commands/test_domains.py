@@ -1,7 +1,7 @@
 import json
 from dataclasses import replace
 
-from paas import routing
+from paas import vhosts
 from paas.model import App
 from tests.commands.conftest import Person
 
@@ -55,9 +55,9 @@ def test_a_name_that_became_another_app_s_is_served_by_that_one_alone(
 ) -> None:
     paas("domains:add", "shop", "blog.example.org")
     moved = replace(paas.platform, settings=replace(paas.settings, domain="example.org"))
-    assert routing.domains_of(moved, shop) == ("shop.example.org",)
+    assert vhosts.domains_of(moved, shop) == ("shop.example.org",)
     blog = paas.push("blog")
-    assert routing.domains_of(moved, blog) == ("blog.example.org",)
+    assert vhosts.domains_of(moved, blog) == ("blog.example.org",)
 
 
 def test_before_the_first_push_nothing_is_published(paas: Person) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from paas.errors import ProxyUnavailable
-from paas.model import Finding, app_name, domain_name
+from paas.model import Finding, app_name, domain_patterns
+from paas.nginx_options import check_option
 from paas.proxies.base import Route, Site
-from paas.proxies.site import check_option
 
 
 class FakeProxy:
@@ -48,11 +48,20 @@ class FakeProxy:
 
     def answer(self, domain: str) -> tuple[Route, ...] | None:
         """Return where requests for a domain go: () when nothing runs, None for an unknown host."""
-        for site in self.sites.values():
-            if domain in site.domains:
-                known = [route for routes in self.routes.values() for route in routes]
-                return tuple(route for route in known if route.service in site.upstreams)
+        wildcard = f"*.{domain.partition('.')[2]}"
+        for name in (domain, wildcard):
+            for site in self.sites.values():
+                if name in site.domains:
+                    known = [route for routes in self.routes.values() for route in routes]
+                    return tuple(route for route in known if route.service in site.upstreams)
         return None
+
+    def config(self, app: str) -> str:
+        site = self.sites.get(app)
+        return f"server_name {' '.join(site.domains)};\n" if site else ""
+
+    def validate(self) -> None:
+        self._refuse_if_down()
 
     def _serve(self, sites: dict[str, Site]) -> bool:
         if sites == self.sites:
@@ -70,6 +79,6 @@ class FakeProxy:
 def _check(site: Site) -> None:
     app_name(site.app)
     for domain in site.domains:
-        domain_name(domain)
+        domain_patterns(domain)
     for name, value in site.options.items():
         check_option(name, value)

@@ -39,7 +39,7 @@ def test_removing_what_was_not_added_changes_nothing(store: SqliteStore, shop: A
     assert store.domains.list(shop.id) == ("shop.example.org",)
 
 
-@pytest.mark.parametrize("domain", ["*.example.org", "http://x.org", "x.org/path", "a b.org", ""])
+@pytest.mark.parametrize("domain", ["*.org", "http://x.org", "x.org/path", "a b.org", ""])
 def test_what_is_no_host_name_is_refused(store: SqliteStore, shop: App, domain: str) -> None:
     with pytest.raises(InvalidName):
         store.domains.change(shop.id, add=[domain])

@@ -1,0 +1,55 @@
+"""What nginx writes for one app: its requests, and its own troubles with them."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from paas.model import app_name
+from paas.settings import Settings
+
+POLL = 0.25  # seconds between looks for new lines
+BLOCK = 256 * 1024  # the part of a file's end in which the last lines are looked for
+
+
+def log_folder(settings: Settings) -> Path:
+    """Return the folder of the logs."""
+    return settings.logs / "nginx"
+
+
+def access_log(settings: Settings, app: str) -> Path:
+    """Return the path of the app's access log."""
+    return log_folder(settings) / f"{app_name(app)}.log"
+
+
+def error_log(settings: Settings, app: str) -> Path:
+    """Return the path of the app's error log."""
+    return log_folder(settings) / f"{app_name(app)}.error.log"
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """Return the last lines of a file, as far as they stand in its last 256 KiB; [] if missing."""
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - BLOCK, 0))
+        return file.read().decode(errors="replace").splitlines()[-count:]
+
+
+def follow(path: Path) -> Iterator[str]:
+    """Yield the lines that are written from now on, also after the file was replaced; no end."""
+    place = path.stat().st_size if path.exists() else 0
+    identity = path.stat().st_ino if path.exists() else None
+    rest = b""
+    while True:
+        time.sleep(POLL)
+        if not path.exists():
+            continue
+        seen = path.stat()
+        if seen.st_ino != identity or seen.st_size < place:
+            identity, place, rest = seen.st_ino, 0, b""
+        with path.open("rb") as file:
+            file.seek(place)
+            data = file.read()
+        place += len(data)
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
