@@ -8,6 +8,8 @@ import requests
 import urllib3
 from docker import APIClient
 from docker.errors import APIError, DockerException
+from docker.transport import UnixHTTPAdapter
+from docker.transport.unixconn import UnixHTTPConnectionPool
 
 from paas.engine_api import api_version
 from paas.errors import EngineUnavailable
@@ -15,6 +17,15 @@ from paas.reporter import clean
 
 TIMEOUT = 30  # seconds per call; streams have their own
 HTTP_CONFLICT = 409
+CONNECTIONS = 16  # that stay open while nothing is asked
+UNIX = "unix://"
+
+
+class OnePool(UnixHTTPAdapter):
+    """Connections for whatever URL; docker-py would open and keep one for each container's."""
+
+    def get_connection(self, url: bytes | str, proxies: object = None) -> UnixHTTPConnectionPool:  # noqa: ARG002 - docker-py's signature
+        return super().get_connection(UNIX, proxies)
 
 
 class Engine:
@@ -32,6 +43,9 @@ class Engine:
                 version = api_version(self._url, TIMEOUT)
                 client = APIClient(base_url=self._url, version=version, timeout=TIMEOUT)
                 client.trust_env = False  # no proxy stands before the engine; don't look for one
+                if self._url.startswith(UNIX):
+                    path = self._url.removeprefix(UNIX)
+                    client.mount("http+docker://", OnePool(path, TIMEOUT, 1, CONNECTIONS))
                 self._client = (os.getpid(), client)
         return self._client[1]
 
