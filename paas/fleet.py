@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from paas import checks, formation, gitset, health, routing, vhosts
+from paas import checks, formation, gitset, health, resources, routing, vhosts
 from paas.attempt import Attempt
 from paas.errors import ProxyUnavailable
 from paas.formation import Slot, Strategy
@@ -151,6 +151,7 @@ def spec_of(
         address=row.address,
         options=platform.store.security.get(app.id),
         volumes=plan.volumes,
+        resources=resources.of_process(platform, app, row.process_type),
     )
 
 

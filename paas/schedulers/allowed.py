@@ -4,6 +4,7 @@ It repeats nothing of how profile.py builds the settings: it says which values m
 slip there, or a new caller, cannot open a wall (Kubernetes' "restricted" standard does the same).
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv4Network
@@ -15,6 +16,7 @@ from paas.schedulers.profile import (
     KERNEL_PATHS,
     MAX_TMPFS,
     MAX_VOLUMES,
+    NANO,
     seccomp_profile,
 )
 from paas.settings import MB, Settings
@@ -42,6 +44,8 @@ def check_settings(config: Mapping[str, Any], settings: Settings) -> None:
     _check(host, _host_rules(settings), prefix="HostConfig.")
     if host["MemorySwap"] != host["Memory"]:
         raise _refusal("HostConfig.MemorySwap")
+    if host["MemoryReservation"] > host["Memory"]:
+        raise _refusal("HostConfig.MemoryReservation")
     if set(config["NetworkingConfig"]["EndpointsConfig"]) != {host["NetworkMode"]}:
         raise _refusal("NetworkingConfig")
 
@@ -97,9 +101,9 @@ def _host_rules(settings: Settings) -> dict[str, Rule]:
         "Mounts": lambda mounts: all(_is_ca_bundle(m, settings) for m in mounts),
         "Memory": _between(6 * MB, 1024 * 1024 * MB),  # 6 MB is the engine's own minimum
         "MemorySwap": _between(6 * MB, 1024 * 1024 * MB),
-        "MemoryReservation": _between(6 * MB, 128 * MB),
+        "MemoryReservation": _between(6 * MB, 1024 * 1024 * MB),
         "OomScoreAdj": _between(1, 1000),
-        "NanoCpus": _between(1, 1_000_000_000),
+        "NanoCpus": _between(1, (os.cpu_count() or 1) * NANO),
         "CpuShares": _between(2, 1024),
         "PidsLimit": _between(1, 4096),
         "ShmSize": _between(0, 64 * MB),

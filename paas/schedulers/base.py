@@ -10,6 +10,15 @@ from paas.model import App, Finding, ProcessState, SecurityOptions
 
 
 @dataclass(frozen=True)
+class Resources:
+    """How much of the host a process may take. Sizes are bytes."""
+
+    cpus: float = 1.0
+    memory: int | None = None  # None: what its security options say, else the host's default
+    reserved: int | None = None  # kept for it when the host runs short
+
+
+@dataclass(frozen=True)
 class ProcessSpec:
     """One container to be. Its name is derived: `<instance>-<app>.<type>.<slot>.<deploy id>`."""
 
@@ -24,6 +33,7 @@ class ProcessSpec:
     address: str  # IPv4 in the app's subnet
     options: SecurityOptions = field(default_factory=SecurityOptions)
     volumes: tuple[str, ...] = ()  # VOLUME paths of the image, covered by sized tmpfs
+    resources: Resources = field(default_factory=Resources)
 
 
 def process_name(instance: str, app: str, process_type: str, slot: int, deploy_id: int) -> str:

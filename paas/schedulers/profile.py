@@ -28,6 +28,7 @@ CA_VARIABLES = (
 )
 VOLUME_SIZE = 64 * MB  # of the tmpfs that covers a VOLUME
 MAX_TMPFS = 4
+NANO = 1_000_000_000
 MAX_VOLUMES = 16
 KERNEL_PATHS = ("/proc", "/sys", "/dev")
 UNCOVERABLE = ("/", "/etc", "/bin", "/lib", "/usr")  # a container cannot start without them
@@ -125,7 +126,7 @@ def _environment(spec: ProcessSpec, *, with_ca: bool) -> dict[str, str]:
 def _host_config(
     spec: ProcessSpec, settings: Settings, user: int, *, with_ca: bool
 ) -> dict[str, Any]:
-    memory = spec.options.memory or settings.app_memory
+    memory = spec.resources.memory or spec.options.memory or settings.app_memory
     return {
         "NetworkMode": network_name(spec.app, settings),
         "Privileged": False,
@@ -136,9 +137,9 @@ def _host_config(
         "Mounts": [_ca_mount(settings)] if with_ca else [],
         "Memory": memory,
         "MemorySwap": memory,  # memory and swap together: no swap
-        "MemoryReservation": min(128 * MB, memory),
+        "MemoryReservation": min(spec.resources.reserved or 128 * MB, memory),
         "OomScoreAdj": 500,  # apps die before the host's own processes
-        "NanoCpus": 1_000_000_000,
+        "NanoCpus": round(spec.resources.cpus * NANO),
         "CpuShares": 512,
         "PidsLimit": spec.options.pids,
         "ShmSize": 64 * MB,
