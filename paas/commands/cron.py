@@ -58,7 +58,12 @@ def cron_list(context: Context, app: str, style: str) -> None:
         "cron:add --policy forbid shop '*/10 * * * *' worker",
     ),
 )
-@click.option("--policy", type=click.Choice(list(Overlap)), default="allow", help="Of overlaps.")
+@click.option(
+    "--policy",
+    type=click.Choice([str(policy) for policy in Overlap]),
+    default="allow",
+    help="Of overlaps.",
+)
 @click.argument("app")
 @click.argument("schedule")
 @click.argument("words", nargs=-1, required=True, metavar="CMD...", type=click.UNPROCESSED)

@@ -4,7 +4,7 @@ import pytest
 
 from paas.build.app_json import MAX_BYTES, parse, read_manifest
 from paas.errors import BuildFailed
-from paas.manifest import Check, CheckKind, Manifest
+from paas.manifest import Check, CheckKind, CronTask, Manifest, Overlap
 from tests.fakes.source import TreeSource
 
 WHOLE = """
@@ -27,6 +27,14 @@ WHOLE = """
   }
 }
 """
+
+
+def cron_with(key: str, value: object) -> str:
+    return json.dumps({"cron": [{"command": "a", "schedule": "@daily", key: value}]})
+
+
+def cron_twice(schedule: str) -> str:
+    return json.dumps({"cron": [{"command": "a", "schedule": schedule}] * 2})
 
 
 def fault(text: str) -> str:
@@ -55,6 +63,20 @@ def test_everything_that_is_read_is_there() -> None:
     )
 
 
+def test_jobs_are_read_and_what_they_do_not_use_is_named() -> None:
+    tasks = [
+        {"command": "send", "schedule": "@daily"},
+        {"command": "tidy", "schedule": "*/5 * * * *", "concurrency_policy": "forbid",
+         "maintenance": True, "name": "x"},
+    ]  # fmt: skip
+    manifest, notes = parse(json.dumps({"cron": tasks}))
+    assert manifest.cron == (
+        CronTask("@daily", "send"),
+        CronTask("*/5 * * * *", "tidy", Overlap.FORBID, maintenance=True),
+    )
+    assert notes == ("app.json: cron[1].name is not used",)
+
+
 def test_without_a_file_nothing_is_said() -> None:
     assert read_manifest(TreeSource({"a": "b"})) == (Manifest(), ())
 
@@ -81,6 +103,14 @@ def test_without_a_file_nothing_is_said() -> None:
         ('{"healthchecks": {"web": [{"type": "deep", "path": "/"}]}}', "type is 'deep'"),
         ('{"healthchecks": {"web": [{"uptime": 1, "content": "x"}]}}', "content needs a path"),
         ('{"healthchecks": {"web": [{"path": "/", "timeout": 0}]}}', "number from 1 to 300"),
+        ('{"cron": {}}', "cron is not a list"),
+        ('{"cron": [{"command": "a"}]}', "cron[0] needs a command and a schedule"),
+        ('{"cron": [{"command": " ", "schedule": "@daily"}]}', "cron[0] needs a command"),
+        ('{"cron": [{"command": 1, "schedule": "@daily"}]}', "cron[0].command is not a command"),
+        ('{"cron": [{"command": "a", "schedule": "daily"}]}', "cron[0]: 'daily' is not a schedule"),
+        (cron_twice("*/5 * * * *"), "cron[1] stands there twice"),
+        (cron_with("concurrency_policy", "never"), "cron[0] is not as it should be"),
+        (cron_with("maintenance", "yes"), "cron[0] is not as it should be"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(text: str, cause: str) -> None:
