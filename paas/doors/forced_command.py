@@ -5,8 +5,11 @@ sshd has checked the key; this process is the doors' user and hands over what th
 """
 
 import os
+import select
 import shlex
+import signal
 import sys
+import threading
 
 from paas.doors.local import hand_over
 from paas.root import socket_path
@@ -28,7 +31,19 @@ def main(argv: list[str]) -> int:
     if not words:
         sys.stderr.write(" !     There is no shell here. Try the command: help\n")
         return NO_SHELL
+    threading.Thread(target=end_with_client, daemon=True).start()
     return hand_over({"door": "openssh", "argv": words, "fingerprint": argv[1]}, socket_path())
+
+
+def end_with_client() -> None:
+    """Hang up when the client is gone: sshd closes our streams then, and says nothing.
+
+    A command on a terminal gets the kernel's SIGHUP anyhow.
+    """
+    watch = select.poll()
+    watch.register(1, 0)  # only that the other end is closed
+    watch.poll()
+    os.kill(os.getpid(), signal.SIGHUP)
 
 
 if __name__ == "__main__":

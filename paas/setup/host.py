@@ -14,12 +14,12 @@ Report = Callable[[str], object]
 
 
 def add_door_user(settings: Settings, report: Report) -> None:
-    """Add the system user that the doors run as: no password, no shell, no home of its own."""
+    """Add the system user that the doors run as: no password, no shell, a home that is root's."""
     try:
         pwd.getpwnam(settings.door_user)
     except KeyError:
         command = ["useradd", "--system", "--user-group", "--no-create-home"]
-        command += ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
+        command += ["--home-dir", str(settings.door), "--shell", "/usr/sbin/nologin"]
         _run([*command, settings.door_user])
         report(f"added {settings.door_user}")
 

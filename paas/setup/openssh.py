@@ -122,9 +122,12 @@ def _reload(report: Report) -> None:
 
 
 def _give_shell(settings: Settings, shell: str, report: Report) -> None:
-    """Give the doors' user a shell, and a password that matches nothing but locks nobody out."""
+    """Give the user that setup made a shell; leave another one's alone.
+
+    Its password matches nothing, but does not lock it out, as sshd sees "!" (sshd(8)).
+    """
     user = pwd.getpwnam(settings.door_user)
-    if user.pw_shell == shell or user.pw_dir != "/nonexistent" or not user.pw_uid:
+    if user.pw_shell == shell or user.pw_dir != str(settings.door):
         return
     done = _run("usermod", "--shell", shell, "--password", "*", user.pw_name)
     if done.returncode:

@@ -78,12 +78,12 @@ def _reload_nginx(settings: Settings) -> None:
 
 
 def _remove_user(settings: Settings, report: Report) -> None:
-    """Remove the doors' user, if it is one that setup made: a system user without a home."""
+    """Remove the doors' user, if it is one that setup made: its home is the folder of the keys."""
     try:
         user = pwd.getpwnam(settings.door_user)
     except KeyError:
         return
-    if user.pw_dir != "/nonexistent" or user.pw_uid == pwd.getpwnam("nobody").pw_uid:
+    if user.pw_dir != str(settings.door):
         return
     done = subprocess.run(
         ("userdel", user.pw_name), capture_output=True, text=True, timeout=60, check=False

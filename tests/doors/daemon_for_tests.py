@@ -44,6 +44,12 @@ def digest(context: Context) -> None:
     sys.stdout.buffer.write(f"{len(data)} {hashlib.sha256(data).hexdigest()}\n".encode() + data)
 
 
+@command("test:cat", access=Access.DEPLOYER)
+def cat(context: Context) -> None:
+    """Send stdin back as it comes."""
+    shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)
+
+
 @command("test:exit", access=Access.DEPLOYER)
 @click.argument("status", type=int)
 def leave(context: Context, status: int) -> int:
