@@ -123,7 +123,7 @@ def _in_deploy(world: World, tally: Tally, small: Path, line: str) -> None:
 
 
 def _in_vhost(world: World, tally: Tally, small: Path) -> None:
-    before, host = world.answer(), f"extra.{world.instance.domain}"
+    before, host = world.answer(), f"extra-{world.instance.id}.localhost"
     vhost = world.platform.settings.nginx / "sites" / "shop.conf"
     text = vhost.read_text()
     with full(small):

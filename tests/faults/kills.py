@@ -10,6 +10,7 @@ from tests.faults.tripwires import COMMIT_ORDER, RECOVERY, STATES, UNDO
 from tests.faults.world import World, last_words, state_of, wait_for
 
 PUSH_SECONDS = 120.0
+ALL_DIE = 0.25  # the share of random kills that hit all of paas
 BROKEN = "web: echo no; exit 1\n"
 
 
@@ -69,28 +70,55 @@ def in_the_recovery(world: World, *, quick: bool) -> Tally:
     return tally
 
 
-def at_random(world: World, *, quick: bool) -> Tally:
-    """Kill the child, or all of paas, at instants that the seed decides."""
+def in_a_first_push(world: World, *, quick: bool) -> Tally:
+    """Kill the child of an app's first push: before the commit no app is left, after it lives."""
+    tally = Tally("kill -9 in an app's first push")
+    few = ("after create app", "after deploys.start", "after commit")
+    for number, line in enumerate(few if quick else ("after create app", *STATES, *COMMIT_ORDER)):
+        with tally.attempt(line):
+            tree = world.instance.app(f"first{number}")
+            version = world.commit(tree)
+            world.trap.set(line, signal.SIGKILL)
+            _assert_caught(world, tally, _finish(world.push(tree)))
+            tally.seconds.append(_await_settled(world, tree.app))
+            app = world.platform.store.apps.find(tree.app)
+            lives = app is not None and app.version is not None
+            assert world.answer(tree.app) == version if lives else app is None, f"{app} is left"
+            assert lives == (line in COMMIT_ORDER[COMMIT_ORDER.index("after commit") :])
+            assert tree.push(check=False).returncode == 0, "the same push, again, is refused"
+            assert world.answer(tree.app) == version
+            world.instance.paas("apps:destroy", tree.app, "--force")
+    return tally
+
+
+def _await_settled(world: World, name: str) -> float:
+    def is_settled() -> bool:
+        app = world.platform.store.apps.find(name)
+        return (app is None or app.version is not None) and not world.litter()
+
+    return wait_for(is_settled, lambda: f"{name} is left; {'; '.join(world.litter())}")
+
+
+def at_random(world: World, *, rounds: int) -> Tally:
+    """Kill the child, or all of paas, at instants that the seed decides, as shares of a push."""
     tally = Tally("kill -9 at a random instant")
     usual = _usual_seconds(world)
-    wanted = 8 if quick else 200
-    everything = 0
-    while tally.hits < wanted and not len(tally.failures) > wanted:
-        instant, dies = world.random.uniform(0, 1.1 * usual), world.random.random() < 0.25
+    while tally.hits < rounds and len(tally.failures) < rounds:
+        share, dies = world.random.uniform(0, 1.1), world.random.random() < ALL_DIE
         victim = "all of paas" if dies else "the child"
         at_once = world.random.random() < 0.5
         before, version = world.live(), world.commit()
-        client = world.push()
-        time.sleep(instant)
+        started, client = time.monotonic(), world.push()
+        time.sleep(share * usual)
         if not _kill_now(world, client, everything=dies):
             _finish(client)
+            usual = 0.8 * usual + 0.2 * (time.monotonic() - started)  # others use this machine
             continue
-        everything += dies
-        with tally.attempt(f"{victim} after {instant:.2f} s"):
+        with tally.attempt(f"{victim} after {share:.2f} of {usual:.1f} s"):
             tally.hit()
+            tally.among[victim] = tally.among.get(victim, 0) + 1
             _finish(client)
             _mend(world, tally, (before, version), at_once=at_once)
-    tally.note = f"of these {everything} times all of paas; a push takes {usual:.2f} s"
     return tally
 
 

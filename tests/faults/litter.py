@@ -14,7 +14,7 @@ from tests.journeys.instance import Instance
 # All files that an installation at rest has; the tests' own folders aside.
 KNOWN = re.compile(
     r"""
-    paas\.(toml|db(-wal|-shm)?) | nginx\.(conf|pid) | nginx-error\.log
+    paas\.(toml|db(-wal|-shm)?) | build-cache\.json | nginx\.(conf|pid) | nginx-error\.log
     | door/(authorized_keys|ssh_host_ed25519_key(\.pub)?)
     | log/((paas|refresh|nginx/[a-z0-9-]+)\.log | serve\.out | deploys/\d+\.log)
     | nft/(loaded|paas\.nft|routes|routes/[a-z0-9-]+\.nft)
@@ -58,7 +58,7 @@ def _engine_litter(platform: Platform, instance: Instance) -> Iterator[str]:
     """Compare containers, networks and volumes with the database."""
     rows = {row.id: row for row in platform.store.containers.list()}
     label = {"label": f"paas.instance={instance.id}"}
-    with contextlib.closing(docker.APIClient()) as engine:
+    with contextlib.closing(docker.APIClient(instance.engine)) as engine:
         containers = {c["Id"]: c for c in engine.containers(all=True, filters=label)}
         networks = engine.networks(filters=label)
         volumes = engine.volumes(filters=label)["Volumes"] or ()

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -36,11 +37,11 @@ class Link:
         return ["ip", "netns", "exec", self.name, *argv]
 
     def cut(self, verdict: str) -> None:
-        """Let no packet in or out: `drop`, or `reject with tcp reset`."""
+        """Let nothing through; what comes in is dropped, or answered: `reject with tcp reset`."""
         rules = f"""
         table inet cut {{
-            chain out {{ type filter hook output priority 0; {verdict}; }}
-            chain in {{ type filter hook input priority 0; drop; }}
+            chain out {{ type filter hook output priority 0; tcp flags & rst == rst accept; drop; }}
+            chain in {{ type filter hook input priority 0; meta l4proto tcp {verdict}; drop; }}
         }}
         """
         argv = self.inside("nft", "-f", "-")
@@ -77,9 +78,10 @@ def _cut_once(world: World, tally: Tally, link: Link, verdict: str, share: float
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     try:
-        wait_for(lambda: _received(repository) > share * PACK, lambda: "the pack does not come", 60)
+        wait_for(lambda: received(repository) > share * PACK, lambda: "the pack does not come", 60)
         assert client.poll() is None, "the push was over before"
         link.cut(verdict)
         tally.hit()
@@ -89,7 +91,7 @@ def _cut_once(world: World, tally: Tally, link: Link, verdict: str, share: float
         wait_for(lambda: not _quarantines(repository), lambda: "the quarantine stays", GONE)
         tally.seconds.append(time.monotonic() - start)
     finally:
-        client.kill()
+        os.killpg(client.pid, signal.SIGKILL)  # its ssh, too, which holds on to its streams
         client.communicate()
         link.mend()
     fsck = ["git", "-C", str(repository), "fsck", "--no-dangling"]
@@ -104,7 +106,7 @@ def _quarantines(repository: Path) -> list[Path]:
     return list((repository / "quarantine").iterdir())
 
 
-def _received(repository: Path) -> int:
+def received(repository: Path) -> int:
     """Return the bytes in quarantine."""
     size = 0
     for file in (repository / "quarantine").rglob("*"):

@@ -184,7 +184,7 @@ def removed_by_hand(world: World, *, quick: bool) -> Tally:
         with tally.attempt(name), world.visitor.resting():
             version = world.answer()
             [row] = _current(world)
-            with contextlib.closing(docker.APIClient()) as engine:
+            with contextlib.closing(docker.APIClient(world.instance.engine)) as engine:
                 deeds[name](engine, row.id)
             start = time.monotonic()
             tally.hit()

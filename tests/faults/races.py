@@ -6,15 +6,13 @@ from tests.faults.tally import Missed, Tally
 from tests.faults.world import World
 
 APART = 0.5  # seconds at most
-ROUNDS, FEW = 100, 5
 
 
-def two_pushes(world: World, *, quick: bool) -> Tally:
+def two_pushes(world: World, *, rounds: int) -> Tally:
     """Push two commits with one parent; the instants come from the seed."""
     tally = Tally("two pushes to one app at once")
     trees = [world.instance.app("shop") for _ in range(2)]
-    wanted = FEW if quick else ROUNDS
-    while tally.hits < wanted and len(tally.failures) < wanted:
+    while tally.hits < rounds and len(tally.failures) < rounds:
         pause = world.random.uniform(0, APART)
         with tally.attempt(f"{1000 * pause:.0f} ms apart"):
             versions = []

@@ -5,18 +5,24 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from tests.faults import disk, kills, network, parts, races
+from tests.faults import disk, engines, family, kills, network, parts, races
 from tests.faults.tally import Tally
 from tests.faults.world import World, build_world
+
+RELOAD = "a new vhost needs a reload of nginx, which closes kept connections that are idle"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of fault. `may_lose` tells why requests may be lost in it; "" means none may be."""
+    """One kind of fault. `may_lose` tells why requests may be lost in it; "" means none may be.
 
-    run: Callable[..., Tally]  # (world, *, quick)
+    `rounds` is for what is drawn: how often in the short form, and in the long one.
+    """
+
+    run: Callable[..., Tally]  # (world, *, quick), or (world, *, rounds)
     build: Callable[[int], AbstractContextManager[World]] = build_world
     may_lose: str = ""
+    rounds: tuple[int, int] | None = None
 
     @property
     def is_usual(self) -> bool:
@@ -29,24 +35,31 @@ SCENARIOS: Mapping[str, Scenario] = {
     "at_once": Scenario(kills.at_once_again),
     "undo": Scenario(kills.in_the_undoing),
     "recovery": Scenario(kills.in_the_recovery),
-    "random": Scenario(kills.at_random),
+    "first": Scenario(kills.in_a_first_push, may_lose=RELOAD),
+    "random": Scenario(kills.at_random, rounds=(5, 200)),
+    "family": Scenario(family.members_killed),
     "engine": Scenario(parts.engine_away),
     "nginx": Scenario(parts.nginx_killed),
     "hands": Scenario(parts.removed_by_hand),
-    "races": Scenario(races.two_pushes),
-    "vhost": Scenario(
-        parts.vhost_broken, may_lose="a reload of nginx closes kept connections that are idle"
-    ),
-    "disk": Scenario(disk.disk_full, disk.build_on_small_disk),
+    "races": Scenario(races.two_pushes, rounds=(3, 100)),
+    "vhost": Scenario(parts.vhost_broken, may_lose=RELOAD),
+    "disk": Scenario(disk.disk_full, disk.build_on_small_disk, may_lose=RELOAD),
+    "dockerd": Scenario(engines.engine_ends, engines.build_on_own_engine),
     "network": Scenario(network.cut_in_the_pack, partial(build_world, ssh_listen="0.0.0.0")),
 }
 
 
-def inject(name: str, world: World, *, quick: bool) -> Tally:
-    """Inject one kind of fault; see that nothing is left and no request was lost."""
+def inject(name: str, world: World, *, quick: bool, rounds: int | None = None) -> Tally:
+    """Inject one kind of fault; see that nothing is left and no request was lost.
+
+    `rounds` says how many of what is drawn, instead of the form's own number.
+    """
     scenario, visitor = SCENARIOS[name], world.visitor
     asked, lost = visitor.answered, len(visitor.lost)
-    tally = scenario.run(world, quick=quick)
+    if scenario.rounds:
+        tally = scenario.run(world, rounds=rounds or scenario.rounds[0 if quick else 1])
+    else:
+        tally = scenario.run(world, quick=quick)
     try:
         world.await_clean()
     except AssertionError as error:

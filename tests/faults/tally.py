@@ -23,6 +23,7 @@ class Tally:
     lost: int = 0  # requests of somebody who visits the app all the time
     asked: int = 0
     note: str = ""
+    among: dict[str, int] = field(default_factory=dict)  # how many of the hits were what
 
     @contextlib.contextmanager
     def attempt(self, name: str) -> Iterator[None]:
@@ -51,11 +52,25 @@ class Tally:
         """Whether every fault hit and was mended."""
         return bool(self.hits) and self.whole == self.hits and not self.failures
 
-    def row(self) -> str:
-        """Return the line of the table."""
+    def add(self, other: "Tally") -> None:
+        """Add another run of the same kind."""
+        self.what, self.note = other.what, other.note or self.note
+        self.hits, self.whole = self.hits + other.hits, self.whole + other.whole
+        self.lost, self.asked = self.lost + other.lost, self.asked + other.asked
+        self.seconds, self.failures = self.seconds + other.seconds, self.failures + other.failures
+        self.among = {
+            key: self.among.get(key, 0) + other.among.get(key, 0)
+            for key in {*self.among, *other.among}
+        }
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Return what stands in a line of the table."""
         hits = f"{self.whole} of {self.hits}"
         lost = f"{self.lost} of {self.asked + self.lost}"
-        return f"| {self.what} | {hits} | {self.recovery} | {lost} | {self.note} |"
+        counts = [f"{count} of them {what}" for what, count in sorted(self.among.items())]
+        note = "; ".join(filter(None, [*counts, self.note if self.lost else ""]))
+        return self.what, hits, self.recovery, lost, note
 
     @property
     def recovery(self) -> str:

@@ -19,9 +19,11 @@ from paas.git.repos import DulwichRepos
 from paas.proxies.nginx import NginxProxy
 from paas.schedulers.docker_local import DockerLocal
 from paas.state import commit_point
+from paas.state.apps import SqliteApps
 from paas.state.deploys import SqliteDeploys
 
 WRAPPED: dict[str, tuple[Any, str]] = {
+    "create app": (SqliteApps, "create"),
     "deploys.start": (SqliteDeploys, "start"),
     "advance": (SqliteDeploys, "advance"),
     "fail": (SqliteDeploys, "fail"),

@@ -17,13 +17,13 @@ from paas.platform import Platform
 from paas.settings import load
 from paas.wiring import build_platform
 from tests.faults.litter import find_dust, find_litter
+from tests.faults.own_engine import OwnEngine
 from tests.faults.tripwires import Trap
 from tests.faults.visitor import Visitor
 from tests.journeys.cable import Cable
-from tests.journeys.instance import CHECKOUT, Instance, running
+from tests.journeys.instance import CHECKOUT, ENGINE, Instance, running
 from tests.journeys.programs import Git
 
-ENGINE = "/var/run/docker.sock"
 PATIENCE = 90.0  # seconds until everything is whole again: more than the reconciler's minute
 POLL = 0.05
 APP = """\
@@ -73,6 +73,7 @@ class World:
     visitor: Visitor
     versions: dict[str, str] = field(default_factory=dict)  # commit -> what it answers
     daemon: subprocess.Popen[bytes] | None = None
+    engine: OwnEngine | None = None
 
     def commit(self, git: Git | None = None, **files: str) -> str:
         """Commit a new version; return its name."""
@@ -174,17 +175,29 @@ class World:
 
 
 @contextlib.contextmanager
-def build_world(seed: int, parent: Path = Path("/var/tmp"), **settings: str) -> Iterator[World]:
-    """Set up an instance with a live app, and visit it all the time."""
+def build_world(
+    seed: int,
+    parent: Path = Path("/var/tmp"),
+    own_engine: OwnEngine | None = None,
+    **settings: str,
+) -> Iterator[World]:
+    """Set up an instance with a live app, and visit it all the time.
+
+    The host's engine is reached by a cable that can be cut, an engine of the test's own directly.
+    """
     with tempfile.TemporaryDirectory(prefix="paas-faults-") as folder:
-        cable = Cable(Path(folder) / "docker.sock", ENGINE)
-        with running(parent, engine=cable.address, **settings) as instance:
+        cable = Cable(Path(folder) / "docker.sock", ENGINE.removeprefix("unix://"))
+        seen, used = ENGINE, cable.address
+        if own_engine:
+            seen = used = own_engine.address
+        with running(parent, seen, engine=used, **settings) as instance:
             instance.paas("stop")
             platform = build_platform(load(instance.environ))
             visitor = Visitor(instance.http_port, f"shop.{instance.domain}")
             git = instance.app("shop")
             trap = Trap(Path(folder) / "trap")
             world = World(instance, cable, trap, random.Random(seed), platform, git, visitor)
+            world.engine = own_engine
             try:
                 world.start_daemon()
                 world.prove_next_push()

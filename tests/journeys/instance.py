@@ -26,6 +26,7 @@ from tests.journeys.programs import Git, Ssh
 CHECKOUT = Path(__file__).parent.parent.parent
 SHARED_STACK = "paas"  # the instance whose stack image `bootstrap.sh test` has built
 WAIT = 60.0
+ENGINE = "unix:///var/run/docker.sock"
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Instance:
     environ: dict[str, str]
     ssh_port: int
     http_port: int
+    engine: str = ENGINE  # where it is looked at, and tidied up
     nginx: subprocess.Popen[bytes] | None = None
     ssh: Ssh = field(init=False)
 
@@ -95,7 +97,7 @@ class Instance:
 
     def containers(self) -> list[str]:
         """Return the names of this instance's app containers, stopped ones included."""
-        with contextlib.closing(docker.APIClient()) as engine:
+        with contextlib.closing(docker.APIClient(self.engine)) as engine:
             found = engine.containers(all=True, filters={"label": f"paas.instance={self.id}"})
         names = sorted(container["Names"][0].lstrip("/") for container in found)
         return [name for name in names if "." in name]
@@ -106,16 +108,22 @@ class Instance:
         if self.nginx:
             self.nginx.send_signal(signal.SIGQUIT)
             self.nginx.wait(30)
-        _remove_engine_objects(self.id)
+        _remove_engine_objects(self.id, self.engine)
         for command in removal_commands(load(self.environ)):
             subprocess.run(command, capture_output=True, timeout=10, check=False)
         shutil.rmtree(self.root, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def running(parent: Path = Path("/var/tmp"), **settings: str) -> Iterator[Instance]:
-    """Set up and start an installation below `parent`; take it down at the end."""
+def running(
+    parent: Path = Path("/var/tmp"), looked_at: str = ENGINE, **settings: str
+) -> Iterator[Instance]:
+    """Set up and start an installation below `parent`; take it down at the end.
+
+    `looked_at` is the address of its engine, if that is not the host's.
+    """
     instance = _plan(parent, settings)
+    instance.engine = looked_at
     try:
         _tag_stack(instance)
         start_nginx(instance)
@@ -179,7 +187,7 @@ def _free_octet() -> int:
 
 
 def _tag_stack(instance: Instance) -> None:
-    with contextlib.closing(docker.APIClient()) as engine:
+    with contextlib.closing(docker.APIClient(instance.engine)) as engine:
         for name in ("stack", "stack-build"):
             engine.tag(f"{SHARED_STACK}/{name}:trixie", f"{instance.id}/{name}", "trixie")
         if instance.environ["PAAS_APT_CACHE"] == "managed":
@@ -216,9 +224,9 @@ http {{
         time.sleep(0.02)
 
 
-def _remove_engine_objects(identity: str) -> None:
+def _remove_engine_objects(identity: str, address: str) -> None:
     label = {"label": f"paas.instance={identity}"}
-    with contextlib.closing(docker.APIClient()) as engine:
+    with contextlib.closing(docker.APIClient(address)) as engine:
         for container in engine.containers(all=True, filters=label):
             with contextlib.suppress(NotFound):  # a daemon that is stopping was quicker
                 engine.remove_container(container["Id"], force=True, v=True)
