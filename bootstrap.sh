@@ -291,7 +291,7 @@ push_demo() {
 prepare_demo() {
   local demo=$1 git=(git -C "$1/hello" -c user.name=paas -c user.email=paas@localhost)
   [[ -f $demo/key ]] || ssh-keygen -q -t ed25519 -N '' -C demo -f "$demo/key"
-  "$home/bin/paas" ssh-keys:list | grep -qw demo || "$home/bin/paas" ssh-keys:add demo <"$demo/key.pub"
+  "$home/bin/paas" ssh-keys:list | grep -qw demo || "$home/bin/paas" ssh-keys:add demo --member <"$demo/key.pub"
   [[ -d $demo/hello/.git ]] || git init -q -b master "$demo/hello"
   cp -R "$home/tree/examples/hello/." "$demo/hello/"
   "${git[@]}" add -A

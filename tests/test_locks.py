@@ -109,10 +109,12 @@ def test_builds_beyond_the_slots_wait_and_are_told(locks: Locks) -> None:
     thread = threading.Thread(target=second)
     with locks.build_slot(1, lambda _: None):
         thread.start()
+    assert (locks.at_work("anna", 2), locks.at_work("ben", 2)) == ((pid,), ())
         assert told.wait(10)
         assert not entered.is_set()
     thread.join(10)
     assert entered.is_set()
+    assert locks.at_work("anna", 2) == ()
 
 
 def test_the_commands_of_a_key_share_so_many_places(locks: Locks) -> None:
@@ -124,7 +126,7 @@ def test_the_commands_of_a_key_share_so_many_places(locks: Locks) -> None:
             os.write(writer, b"x")
             signal.pause()
     os.read(reader, 1)
-    with pytest.raises(Conflict, match="1 commands of anna"), locks.place("anna", 1):
+    with pytest.raises(Conflict, match="1 commands of this key"), locks.place("anna", 1):
         pass
     with locks.place("ben", 1), locks.place("anna", 2):
         pass

@@ -5,7 +5,7 @@ import click
 from paas import webhooks
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import report, show_report, show_reports
-from paas.errors import Forbidden, UsageError
+from paas.errors import UsageError
 from paas.reporter import DETAIL, STEP
 from paas.webhooks import TOPIC, URL
 
@@ -34,7 +34,7 @@ def notify_set(context: Context, app: str | None, url: str | None, *, is_global:
     """
     if is_global:
         url, app = app, None
-        _require_host(context)
+        context.require(Access.HOST)
     if url is None or (app is None and not is_global):
         raise UsageError("An app (or --global) and a URL are needed", hint="See notify:help")
     found = context.app(app) if app else None
@@ -59,7 +59,7 @@ def notify_set(context: Context, app: str | None, url: str | None, *, is_global:
 def notify_report(
     context: Context, app: str | None, is_global: bool, style: str, only: str | None
 ) -> None:
-    """Show where notices go and how many wait; to root on the host also the secret."""
+    """Show where notices go; to admins also how many wait, to root on the host also the secret."""
     if is_global and app:
         raise UsageError("Give an app or --global, not both", hint="See notify:help")
     if is_global:
@@ -73,16 +73,10 @@ def notify_report(
 
 def _values(context: Context, app: int | None) -> dict[str, object]:
     store = context.platform.store
-    everywhere = store.properties.get(None, TOPIC).get(URL)
     own = store.properties.get(app, TOPIC).get(URL) if app else None
+    if not context.actor.sees_all:  # the rest is about all apps, and a URL may hold a secret
+        return dict.fromkeys(KEYS) | {"url": own}
+    everywhere = store.properties.get(None, TOPIC).get(URL)
     waiting, error = store.notices.waiting()
     secret = webhooks.secret_of(store.properties) if context.actor.is_host else None
     return dict(zip(KEYS, (own, everywhere, waiting, error or None, secret), strict=True))
-
-
-def _require_host(context: Context) -> None:
-    if not (context.actor.is_host or context.platform.settings.remote_host_verbs):
-        raise Forbidden(
-            "What holds for all apps can only be set by root on the host",
-            hint="There: paas notify:set --global URL",
-        )
