@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from paas import checks, formation, gitset, health, resources, routing, vhosts
+from paas import checks, formation, gitset, health, kept_logs, resources, routing, vhosts
 from paas.attempt import Attempt
 from paas.errors import ProxyUnavailable
 from paas.formation import Slot, Strategy
@@ -106,10 +106,18 @@ def revive(platform: Platform, app: App, row: Container, release: Release) -> Co
 
 
 def remove(platform: Platform, rows: Sequence[Container], timeout: float) -> None:
-    """Stop and remove containers, then forget their rows."""
-    platform.scheduler.stop([row.id for row in rows if row.id], timeout)
+    """Stop and remove containers, then forget their rows; their logs are kept."""
+    stop(platform, rows, timeout)
     for row in rows:
         platform.store.containers.forget(row)
+
+
+def stop(platform: Platform, rows: Sequence[Container], timeout: float) -> None:
+    """Stop and remove containers; their logs are kept."""
+    keep = kept_logs.keeper(platform, rows)
+    platform.scheduler.stop([row.id for row in rows if row.id], timeout, keep)
+    for app_id in {row.app_id for row in rows}:
+        kept_logs.trim(platform, app_id)
 
 
 def remove_started(platform: Platform, deploy: Deploy) -> None:
@@ -152,6 +160,7 @@ def spec_of(
         options=platform.store.security.get(app.id),
         volumes=plan.volumes,
         resources=resources.of_process(platform, app, row.process_type),
+        log_megabytes=kept_logs.megabytes(platform, app.id, "max-size"),
     )
 
 
@@ -183,7 +192,7 @@ def _make_room(attempt: Attempt, names: set[str], kept: Sequence[Container]) -> 
     if any(row.process_type == WEB for row in old):
         with suppress(ProxyUnavailable):  # requests then wait for an address that does not answer
             platform.proxy.switch(app.name, ())
-    platform.scheduler.stop([row.id for row in old], platform.settings.stop_timeout)
+    stop(platform, old, platform.settings.stop_timeout)
 
 
 def _wait(attempt: Attempt, plan: Blueprint, rows: Sequence[Container]) -> None:

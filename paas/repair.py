@@ -173,7 +173,7 @@ def _start_anew(case: Case, row: Container, seen: Observed, ends: Sequence[End])
     platform = case.platform
     platform.store.recovery.note(row, End(EndKind.START, case.now, case.now))
     if seen.state is not ProcessState.MISSING:
-        platform.scheduler.stop([row.id], timeout=1)  # it may hold the address, under any name
+        fleet.stop(platform, [row], timeout=1)  # it may hold the address, under any name
     try:
         fleet.revive(platform, case.app, row, case.release)
     except ImageMissing:

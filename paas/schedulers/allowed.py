@@ -22,6 +22,7 @@ from paas.schedulers.profile import (
 from paas.settings import MB, Settings
 
 IMAGE = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+LOG_SIZE = re.compile(r"[1-9][0-9]?m|100m", re.ASCII)
 USER = re.compile(r"([1-9][0-9]{0,9}):([1-9][0-9]{0,9})", re.ASCII)
 HOSTNAME = re.compile(r"[a-z][a-z0-9-]{0,40}", re.ASCII)
 TMPFS = re.compile(
@@ -114,8 +115,14 @@ def _host_rules(settings: Settings) -> dict[str, Rule]:
         "Sysctls": _is({"net.ipv4.ip_unprivileged_port_start": "0"}),
         "RestartPolicy": _is({"Name": "no", "MaximumRetryCount": 0}),
         "AutoRemove": _is(False),
-        "LogConfig": _is({"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}),
+        "LogConfig": _is_capped_log,
     }
+
+
+def _is_capped_log(config: Mapping[str, Any]) -> bool:
+    size = config.get("Config", {}).get("max-size", "")
+    wanted = {"Type": "json-file", "Config": {"max-size": size, "max-file": "3"}}
+    return bool(LOG_SIZE.fullmatch(str(size))) and config == wanted
 
 
 def _is(wanted: object) -> Rule:

@@ -34,6 +34,7 @@ class ProcessSpec:
     options: SecurityOptions = field(default_factory=SecurityOptions)
     volumes: tuple[str, ...] = ()  # VOLUME paths of the image, covered by sized tmpfs
     resources: Resources = field(default_factory=Resources)
+    log_megabytes: int = 10  # per file of its log, of which there are three
 
 
 def process_name(instance: str, app: str, process_type: str, slot: int, deploy_id: int) -> str:
@@ -46,6 +47,8 @@ class Change(StrEnum):
 
     STARTED = "start"
     ENDED = "die"
+    OUT_OF_MEMORY = "oom"
+    STOPPED = "stop"  # by whoever asked the engine; it has ended then
     SIGNALLED = "kill"  # somebody asked the engine for it: what ends now did not crash
     REMOVED = "destroy"
     RENAMED = "rename"
@@ -59,6 +62,7 @@ class Event:
     container_id: str
     change: Change
     exit_code: int | None = None  # of one that ENDED
+    name: str = field(default="", compare=False)  # the container's, as it was then
 
 
 class Watch(Protocol):
@@ -203,8 +207,16 @@ class Scheduler(Protocol):
     def has_image(self, image_id: str) -> bool:
         """Return whether the engine has the image."""
 
-    def stop(self, container_ids: Sequence[str], timeout: float) -> None:
-        """Send TERM to all at once, KILL after `timeout` seconds, and remove them."""
+    def stop(
+        self,
+        container_ids: Sequence[str],
+        timeout: float,
+        ended: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Send TERM to all at once, KILL after `timeout` seconds, and remove them.
+
+        `ended` gets the id of each that has ended, before it is removed, in any thread.
+        """
 
     def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
         """Run one container to its end with the same walls; return its exit status; remove it."""
@@ -225,9 +237,17 @@ class Scheduler(Protocol):
         """Return the last lines the container wrote, control characters removed."""
 
     def logs(
-        self, containers: Mapping[str, str], lines: int | None, *, follow: bool
+        self,
+        containers: Mapping[str, str],
+        lines: int | None,
+        *,
+        follow: bool,
+        after: float = 0.0,
     ) -> Iterator[LogLine]:
-        """Yield log lines of {container id: process name} in order of time; follow until closed."""
+        """Yield log lines of {container id: process name} in order of time; follow until closed.
+
+        Those that are not later than `after` are left out.
+        """
 
     def attach(
         self,

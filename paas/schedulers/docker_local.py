@@ -36,6 +36,7 @@ from paas.schedulers.base import (
 )
 from paas.schedulers.engine import HTTP_CONFLICT, TIMEOUT, Engine, explanation
 from paas.schedulers.events import EngineWatch
+from paas.schedulers.links import refuse_links
 from paas.schedulers.observe import from_inspect, from_list, missing
 from paas.schedulers.profile import container_name, container_settings
 from paas.schedulers.refusals import start_failed
@@ -99,12 +100,17 @@ class DockerLocal:
                 return False
         return True
 
-    def stop(self, container_ids: Sequence[str], timeout: float) -> None:
+    def stop(
+        self,
+        container_ids: Sequence[str],
+        timeout: float,
+        ended: Callable[[str], None] = lambda _: None,
+    ) -> None:
         if not container_ids:
             return
         _ = self._engine.api  # connect before the threads do
         with ThreadPoolExecutor(min(PARALLEL, len(container_ids))) as pool:
-            list(pool.map(lambda id_: self._stop_one(id_, timeout), container_ids))
+            list(pool.map(lambda id_: self._stop_one(id_, timeout, ended), container_ids))
 
     def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
         self.create_network(spec.app)  # beforehand: a start that fails cuts the attached stream
@@ -140,9 +146,14 @@ class DockerLocal:
         return docker_logs.tail(self._engine, container_id, lines)
 
     def logs(
-        self, containers: Mapping[str, str], lines: int | None, *, follow: bool
+        self,
+        containers: Mapping[str, str],
+        lines: int | None,
+        *,
+        follow: bool,
+        after: float = 0.0,
     ) -> Iterator[LogLine]:
-        return docker_logs.read_logs(self._engine, containers, lines, follow=follow)
+        return docker_logs.read_logs(self._engine, containers, lines, follow=follow, after=after)
 
     def attach(
         self,
@@ -230,6 +241,7 @@ class DockerLocal:
 
     def _start_created(self, spec: ProcessSpec, container_id: str) -> None:
         """Start; the app's network is made on demand, so that it costs no call when it is there."""
+        refuse_links(self._engine, spec, container_id)
         if not self._start_once(spec, container_id):
             self.create_network(spec.app)
             if not self._start_once(spec, container_id):
@@ -277,13 +289,14 @@ class DockerLocal:
 
     # How it goes.
 
-    def _stop_one(self, container_id: str, timeout: float) -> None:
+    def _stop_one(self, container_id: str, timeout: float, ended: Callable[[str], None]) -> None:
         """Let the engine send TERM and, after the timeout, KILL: it does so even if we die."""
         with self._engine.answering():
             try:
                 self._engine.api.stop(container_id, timeout=round(timeout))
             except NotFound:
                 return
+        ended(container_id)
         removal.remove_container(self._engine, container_id)
 
     def _set_policy(self, container_ids: Sequence[str], policy: Any) -> None:  # noqa: ANN401 - see KEPT

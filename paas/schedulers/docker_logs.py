@@ -19,6 +19,7 @@ from paas.schedulers.streams import STDERR, read_frames
 
 GONE = {404, 409}  # removed, or being removed
 SECOND = 1_000_000_000
+ROUNDING = 120  # nanoseconds: what a time of today loses as a float, at most
 BACKLOG = 1000  # lines that wait for a slow reader; the engine keeps the rest
 
 
@@ -41,16 +42,22 @@ def tail(engine: Engine, container_id: str, lines: int) -> tuple[str, ...]:
 
 
 def read_logs(
-    engine: Engine, containers: Mapping[str, str], lines: int | None, *, follow: bool
+    engine: Engine,
+    containers: Mapping[str, str],
+    lines: int | None,
+    *,
+    follow: bool,
+    after: float = 0.0,
 ) -> Iterator[LogLine]:
     """Yield the last `lines` lines of all containers together (None: all), then follow.
 
-    Following ends when every container has ended, or when the generator is closed.
+    Only lines later than `after`, in seconds. Following ends when every container has ended, or when the generator is closed.
     """
-    last = dict.fromkeys(containers, 0)
-    histories = [_history(engine, id_, name, lines) for id_, name in containers.items()]
+    since = round(after * SECOND) + ROUNDING if after else 0
+    last = dict.fromkeys(containers, since)
+    histories = [_history(engine, id_, name, lines, since) for id_, name in containers.items()]
     for id_, history in zip(containers, histories, strict=True):
-        last[id_] = history[-1].at if history else 0
+        last[id_] = history[-1].at if history else since
     merged = heapq.merge(*histories)
     for line in merged if lines is None else deque(merged, maxlen=lines):
         yield line.line()
@@ -58,12 +65,13 @@ def read_logs(
         yield from _follow(engine, containers, last)
 
 
-def _history(engine: Engine, container_id: str, process: str, lines: int | None) -> list[Stamped]:
+def _history(
+    engine: Engine, container_id: str, process: str, lines: int | None, since: int = 0
+) -> list[Stamped]:
     """Return what stands in the log. stdout and stderr are stored in order of arrival."""
-    with engine.answering():
-        response = _get(engine, container_id, {"tail": "all" if lines is None else str(lines)})
-        with response:
-            return list(_stamped(response, process))
+    query = {"tail": "all" if lines is None else str(lines), **_since(since)}
+    with engine.answering(), _get(engine, container_id, query) as response:
+        return [line for line in _stamped(response, process) if line.at > since]
 
 
 def _follow(

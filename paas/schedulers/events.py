@@ -93,8 +93,10 @@ def _parse(line: bytes) -> Event | None:
         actor, action = told["Actor"], told["Action"]
         signal = actor["Attributes"].get("signal", "")
         exit_code = actor["Attributes"].get("exitCode") if action == Change.ENDED else None
+        name = str(actor["Attributes"].get("name", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     if action not in CHANGES or (action == Change.SIGNALLED and signal not in DEADLY):
         return None
-    return Event(str(actor["ID"]), Change(action), int(exit_code) if exit_code else None)
+    code = int(exit_code) if exit_code else None
+    return Event(str(actor["ID"]), Change(action), code, name)

@@ -153,7 +153,10 @@ def _host_config(
         "Sysctls": {"net.ipv4.ip_unprivileged_port_start": "0"},
         "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
         "AutoRemove": False,
-        "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+        "LogConfig": {
+            "Type": "json-file",
+            "Config": {"max-size": f"{spec.log_megabytes}m", "max-file": "3"},
+        },
     }
 
 

@@ -9,6 +9,7 @@ from paas.errors import Conflict, NotFound
 from paas.model import App, Desired, app_name
 from paas.state.copying import copy_settings
 from paas.state.database import Database
+from paas.state.events import write_event
 from paas.workers import Worker, this_process
 
 UNBORN = ("apps", "first-push")  # the property that says which process pushes
@@ -36,6 +37,7 @@ class SqliteApps:
                 time.time(),
             )
             made = self.get(name)
+            write_event(self._database, name, "created", owner=owner)
             self._database.execute(
                 "INSERT INTO grants SELECT name, ?, 'owner' FROM users WHERE name = ?",
                 *(made.id, owner),
@@ -113,6 +115,7 @@ class SqliteApps:
 
     def destroy(self, app: int) -> None:
         with self._database.write():
+            write_event(self._database, app, "destroyed")
             self._database.execute("DELETE FROM apps WHERE id = ?", app)
 
     def _free_network(self) -> int:

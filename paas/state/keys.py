@@ -6,6 +6,7 @@ import time
 from paas.errors import Conflict, NotFound
 from paas.model import SshKey
 from paas.state.database import Database
+from paas.state.events import write_event
 from paas.state.users import insert_user
 
 AUTHORIZED = """SELECT name, user, type, blob, fingerprint, created_at FROM ssh_keys UNION ALL
@@ -30,10 +31,13 @@ class SqliteKeys:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 *(key.name, user, key.type, key.blob, key.fingerprint, key.created_at),
             )
+            write_event(self._database, "", "key-added", key=key.name, user=user)
 
     def remove(self, name: str) -> SshKey:
         with self._database.write():
             row = self._database.row("DELETE FROM ssh_keys WHERE name = ? RETURNING *", name)
+            if row:
+                write_event(self._database, "", "key-removed", key=name, user=row["user"])
         if row is None:
             raise NotFound(f"There is no ssh key named {name!r}", hint="See ssh-keys:list.")
         return _key(row)

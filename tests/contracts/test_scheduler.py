@@ -356,6 +356,29 @@ def test_following_shows_old_and_new_lines_until_the_end(world: World) -> None:
     assert lines == ["early", "late"]
 
 
+def test_only_lines_after_a_moment_are_told(world: World) -> None:
+    container = world.start(SPEAKS)
+    names = {container: "web.1"}
+    lines = until(
+        lambda: list(world.scheduler.logs(names, None, follow=False)), lambda x: len(x) == 2
+    )
+    later = world.scheduler.logs(names, None, follow=False, after=lines[0].at)
+    assert texts(later) == ["two"]
+    assert texts(world.scheduler.logs(names, None, follow=False, after=lines[1].at)) == []
+
+
+def test_the_log_can_be_read_in_full_before_it_is_removed(world: World) -> None:
+    container = world.start(SPEAKS)
+    until(lambda: world.scheduler.tail(container, 2), lambda x: len(x) == 2)
+    told: list[str] = []
+
+    def read(ended: str) -> None:
+        told.extend(texts(world.scheduler.logs({ended: "web.1"}, None, follow=False)))
+
+    world.scheduler.stop([container, "gone"], 1, read)
+    assert told == ["one", "two"]
+
+
 def test_following_ends_when_the_container_is_stopped(world: World) -> None:
     container = world.start(SPEAKS)
     lines = world.scheduler.logs({container: "web.1"}, None, follow=True)

@@ -100,6 +100,7 @@ class FakeScheduler:
         """Stop a container behind our back: a kept one too stays down."""
         self._tell(container_id, Change.SIGNALLED)
         self._end(self.running[container_id], 143)
+        self._tell(container_id, Change.STOPPED)
 
     def pause_by_hand(self, container_id: str) -> None:
         """Freeze a container behind our back."""
@@ -175,6 +176,7 @@ class FakeScheduler:
         if container_id in self.running:
             self._tell(container_id, Change.SIGNALLED)
             self._end(self.running[container_id], 143)
+            self._tell(container_id, Change.STOPPED)
 
     def mend(self, container_id: str, name: str) -> bool:
         self._answer()
@@ -198,9 +200,20 @@ class FakeScheduler:
         self._answer()
         return self.images is None or image_id in self.images
 
-    def stop(self, container_ids: Sequence[str], timeout: float) -> None:
+    def stop(
+        self,
+        container_ids: Sequence[str],
+        timeout: float,
+        ended: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._answer()
         for container_id in container_ids:
+            if container := self.running.get(container_id):
+                was_up = container.seen.state is not ProcessState.EXITED
+                self._end(container, 143)
+                if was_up:
+                    self._tell(container_id, Change.STOPPED)
+                ended(container_id)
             self._remove(container_id)
 
     def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
@@ -242,10 +255,15 @@ class FakeScheduler:
         return tuple(line.text for line in log[-lines:])
 
     def logs(
-        self, containers: Mapping[str, str], lines: int | None, *, follow: bool
+        self,
+        containers: Mapping[str, str],
+        lines: int | None,
+        *,
+        follow: bool,
+        after: float = 0.0,
     ) -> Iterator[LogLine]:
         self._answer()
-        told = 0
+        told = sum(1 for line in self._lines_of(containers) if line.at <= after)
         while True:
             known = sorted(self._lines_of(containers), key=lambda line: line.at)
             yield from known[-lines if lines and not told else told :]
@@ -362,8 +380,10 @@ class FakeScheduler:
             container.server = serve(container.spec.address, container.spec.port, program.status)
 
     def _tell(self, container_id: str, change: Change, exit_code: int | None = None) -> None:
+        container = self.running.get(container_id)
         for watch in self.watches:
-            watch.tell(Event(container_id, change, exit_code))
+            name = container.seen.name if container else ""
+            watch.tell(Event(container_id, change, exit_code, name))
 
     def _end(self, container: Running, code: int) -> None:
         if container.seen.state is ProcessState.EXITED:

@@ -1,5 +1,6 @@
 """A stream of events without an engine: a real descriptor, so that select() works on it."""
 
+import json
 import socket
 
 from paas.errors import EngineUnavailable
@@ -26,15 +27,13 @@ class FakeWatch:
         else:
             if not told:
                 raise EngineUnavailable("The fake engine tells no events", hint="Run: paas doctor")
-        words = (line.split() for line in told.decode().splitlines())
-        return tuple(
-            Event(container_id, Change(c), *map(int, code)) for c, container_id, *code in words
-        )
+        events = (json.loads(line) for line in told.decode().splitlines())
+        return tuple(Event(id_, Change(change), *rest) for id_, change, *rest in events)
 
     def tell(self, event: Event) -> None:
         """Send an event."""
-        code = "" if event.exit_code is None else event.exit_code
-        self._theirs.sendall(f"{event.change} {event.container_id} {code}\n".encode())
+        values = (event.container_id, event.change, event.exit_code, event.name)
+        self._theirs.sendall(json.dumps(values).encode() + b"\n")
 
     def cut(self) -> None:
         """End the stream, as an engine that stops does."""
