@@ -7,13 +7,15 @@ from dataclasses import replace
 from paas.errors import InvalidName, UsageError
 from paas.health import GRACE, LENIENT
 from paas.manifest import Check, CheckKind, Manifest
-from paas.model import App
+from paas.model import App, process_type
 from paas.platform import Platform
 from paas.routing import WEB
 
 TOPIC = "checks"
 PATH = re.compile(r"/[!-~]{0,511}", re.ASCII)  # what may stand in a request line (RFC 9112)
 CONTENT_LENGTH = 256
+DISABLED, SKIPPED = "disabled-list", "skipped-list"  # process types, parted by commas
+ALL = "_all_"
 
 
 def parse_path(value: str) -> str:
@@ -58,6 +60,40 @@ def set_property(platform: Platform, app: App, key: str, value: str) -> None:
     if key not in KEYS:
         raise UsageError(f"{key!r} is not a checks property", hint=f"There are: {', '.join(KEYS)}.")
     platform.store.properties.set(app.id, TOPIC, key, KEYS[key](value) if value else None)
+
+
+def list_types(platform: Platform, app: App, kind: str, types: str, *, is_on: bool) -> None:
+    """Note that these process types (`web,worker`, ALL) are disabled or skipped, or neither.
+
+    A type is one of both at most. Raises InvalidName.
+    """
+    for each in (DISABLED, SKIPPED):
+        known = set(_listed(platform, app, each))
+        wanted = {ALL} if types == ALL else {process_type(name) for name in types.split(",")}
+        stays = set() if types == ALL else known - wanted
+        if each == kind and is_on:
+            stays = wanted if types == ALL else stays | wanted
+        platform.store.properties.set(app.id, TOPIC, each, ",".join(sorted(stays)) or None)
+
+
+def is_listed(platform: Platform, app: App, kind: str, process_type: str) -> bool:
+    """Whether checks:disable or checks:skip (`kind`) was typed for this process type, or all."""
+    return not {ALL, process_type}.isdisjoint(_listed(platform, app, kind))
+
+
+def shown_list(platform: Platform, app: App, kind: str) -> str:
+    """Return the types as Dokku shows them: `_all_`, `none`, or a list."""
+    return ",".join(_listed(platform, app, kind)) or "none"
+
+
+def are_off(platform: Platform, app: App, process_type: str) -> bool:
+    """Whether nothing is asked of a new process of this type: it counts once it has started."""
+    return any(is_listed(platform, app, kind, process_type) for kind in (DISABLED, SKIPPED))
+
+
+def _listed(platform: Platform, app: App, kind: str) -> tuple[str, ...]:
+    text = platform.store.properties.get(app.id, TOPIC).get(kind, "")
+    return tuple(text.split(",")) if text else ()
 
 
 def startup_checks(

@@ -192,12 +192,16 @@ def _make_room(attempt: Attempt, names: set[str], kept: Sequence[Container]) -> 
     if any(row.process_type == WEB for row in old):
         with suppress(ProxyUnavailable):  # requests then wait for an address that does not answer
             platform.proxy.switch(app.name, ())
-    stop(platform, old, platform.settings.stop_timeout)
+    stop(platform, old, formation.stop_timeout(platform, app.id))
 
 
 def _wait(attempt: Attempt, plan: Blueprint, rows: Sequence[Container]) -> None:
     platform, app, reporter = attempt.platform, attempt.app, attempt.reporter
     for row in rows:
+        if checks.are_off(platform, app, row.process_type):
+            health.Process(platform.scheduler, row, app).check_alive()
+            reporter.detail(f"{row.process} started; its checks are off")
+            continue
         wanted_checks = checks.startup_checks(platform, app, plan.manifest, row.process_type)
         if row.process_type == WEB:
             took = _wait_healthy(attempt, row, wanted_checks)

@@ -203,7 +203,7 @@ def stop(platform: Platform, app: App, actor: Actor) -> None:
         platform.store.apps.set_desired(app.id, Desired.STOPPED)
         platform.proxy.switch(app.name, ())
         rows = platform.store.containers.current_to_draining(app.id)
-        fleet.remove(platform, rows, platform.settings.drain_timeout)
+        fleet.remove(platform, rows, formation.stop_timeout(platform, app.id))
 
 
 def destroy(platform: Platform, app: App, *, unborn_of: Worker | None = None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import starmap
 
-from paas import checks, deploy, fleet, oneoff, operate, routing, workers
+from paas import checks, deploy, fleet, formation, oneoff, operate, routing, workers
 from paas.crew import Job, run_here
 from paas.errors import Conflict, ImageMissing, NotFound, PaasError, Unavailable
 from paas.hearing import Hearing
@@ -231,7 +231,7 @@ class Reconciler:
             self._submit(job)
 
     def _removal(self, app_id: int, rows: Sequence[Container]) -> Job:
-        timeout = self._platform.settings.stop_timeout
+        timeout = formation.stop_timeout(self._platform, app_id)
         run = lambda: fleet.remove(self._platform, rows, timeout)  # noqa: E731 - as above
         return Job(f"retire {app_id}", RETIRE, timeout + LIMIT, run)
 

@@ -16,7 +16,9 @@ _REFERENCE = re.compile(
 )
 _HEX = re.compile(r"(?:sha256[:/])?[0-9a-f]{4,64}(?::.*)?", re.ASCII)
 # What every instance of paas calls its own images; several instances can share one engine.
-_OURS = re.compile(r"[a-z][a-z0-9]{0,11}/(?:app-[0-9]+|stack|stack-build|apt-cache|loaded)", re.ASCII)
+_OURS = re.compile(
+    r"[a-z][a-z0-9]{0,11}/(?:app-[0-9]+|stack|stack-build|apt-cache|loaded)", re.ASCII
+)
 HUB = "docker.io"
 
 

@@ -12,7 +12,7 @@ from paas.platform import Platform
 from paas.reporter import DETAIL, STEP, clean
 from paas.routing import WEB
 
-COMPUTED = ("startup", "liveness")
+COMPUTED = ("disabled-list", "skipped-list", "startup", "liveness")
 
 
 @command(
@@ -39,6 +39,39 @@ def checks_set(context: Context, app: str, key: str, value: str) -> None:
     platform = context.platform
     checks.set_property(platform, context.app(app), key, value)
     click.echo(f"{STEP}{key} of {app} is {value or 'the default'}; it holds from the next start")
+
+
+@command(
+    "checks:disable",
+    access=Access.DEPLOYER,
+    examples=("checks:disable shop worker", "checks:disable shop"),
+)
+@click.argument("app")
+@click.argument("types", default=checks.ALL, metavar="[TYPE,TYPE]")
+def checks_disable(context: Context, app: str, types: str) -> None:
+    """Stop old processes before new ones start, and ask nothing of those: requests are lost.
+
+    ps:set strategy.TYPE recreate does the same, but asks the new ones, and brings the old back.
+    """
+    _switch(context, app, checks.DISABLED, types, "are replaced with an outage, unchecked")
+
+
+@command(
+    "checks:skip", access=Access.DEPLOYER, examples=("checks:skip shop web", "checks:skip shop")
+)
+@click.argument("app")
+@click.argument("types", default=checks.ALL, metavar="[TYPE,TYPE]")
+def checks_skip(context: Context, app: str, types: str) -> None:
+    """Ask nothing of new processes: they take over as soon as they have started."""
+    _switch(context, app, checks.SKIPPED, types, "take over unchecked")
+
+
+@command("checks:enable", access=Access.DEPLOYER, examples=("checks:enable shop worker,web",))
+@click.argument("app")
+@click.argument("types", default=checks.ALL, metavar="[TYPE,TYPE]")
+def checks_enable(context: Context, app: str, types: str) -> None:
+    """Take checks:disable and checks:skip back."""
+    _switch(context, app, None, types, "are checked before they take over")
 
 
 @command(
@@ -79,6 +112,13 @@ def checks_run(context: Context, app: str, process: str | None, style: str) -> i
         for name, text in results.items():
             click.echo(f"{DETAIL}{name}: {clean(text) or 'healthy'}")
     return int(any(results.values()))
+
+
+def _switch(context: Context, app: str, kind: str | None, types: str, what: str) -> None:
+    found = context.app(app)
+    checks.list_types(context.platform, found, kind or checks.SKIPPED, types, is_on=bool(kind))
+    shown = "All processes" if types == checks.ALL else f"Processes {types}"
+    click.echo(f"{STEP}{shown} of {app} {what}; it holds from the next deploy")
 
 
 def _rows(platform: Platform, app: App, process: str | None) -> list[Container]:
@@ -132,6 +172,8 @@ def _describe(platform: Platform, app: App) -> dict[str, object]:
         "startup-timeout": chosen.get("startup-timeout")
         or str(int(checks.startup_timeout(platform, app))),
         "wait-to-retire": str(int(checks.drain_timeout(platform, app.id))),
+        "disabled-list": checks.shown_list(platform, app, checks.DISABLED),
+        "skipped-list": checks.shown_list(platform, app, checks.SKIPPED),
         "startup": {name: words for name, words in startup.items() if words},
         "liveness": {name: words for name, words in liveness.items() if words},
     }

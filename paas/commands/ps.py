@@ -8,6 +8,7 @@ import click
 
 from paas import builders, formation, operate
 from paas.commands.declare import Access, Context, command
+from paas.commands.every import at_once, every_app, for_every
 from paas.commands.reports import (
     JSON,
     heading,
@@ -19,11 +20,22 @@ from paas.commands.reports import (
     span,
 )
 from paas.errors import UsageError
-from paas.model import App, process_type
+from paas.model import App, Desired, process_type
 from paas.processes import Process, describe_processes, is_running
+from paas.reconcile import Reconciler
+from paas.repair import Told
 from paas.reporter import DETAIL, PROBLEM, STEP, clean
 
-KEYS = ("can-scale", "deployed", "desired", "processes", "release", "running", "strategy")
+KEYS = (
+    "can-scale",
+    "deployed",
+    "desired",
+    "processes",
+    "release",
+    "running",
+    "stop-timeout-seconds",
+    "strategy",
+)
 
 
 @command(
@@ -57,18 +69,25 @@ def ps_report(context: Context, app: str | None, style: str, only: str | None) -
 @command(
     "ps:restart",
     access=Access.DEPLOYER,
-    examples=("ps:restart shop", "ps:restart shop worker", "ps:restart shop web.2"),
+    examples=("ps:restart shop", "ps:restart shop worker", "ps:restart --all --parallel 2"),
 )
-@click.argument("app")
+@for_every
 @click.argument("process", required=False)
-def ps_restart(context: Context, app: str, process: str | None) -> None:
+@at_once
+def ps_restart(
+    context: Context, app: str | None, process: str | None, is_all: bool, parallel: int
+) -> int:
     """Replace an app's processes by new ones, without losing a request. Builds nothing.
 
     With a process type or a process, only those; config that waits for a restart then goes on
     waiting.
     """
-    found = context.app(app)
-    operate.restart(context.platform, found, context.actor, process=process)
+
+    def restart(found: App) -> None:
+        if process or not is_all or _runs(found):
+            operate.restart(context.platform, found, context.actor, process=process)
+
+    return every_app(context, app, restart, is_all=is_all, parallel=parallel)
 
 
 @command(
@@ -108,50 +127,79 @@ def ps_scale(
 @command(
     "ps:set",
     access=Access.DEPLOYER,
-    examples=("ps:set shop strategy.worker recreate", "ps:set shop strategy.worker"),
+    examples=("ps:set shop strategy.worker recreate", "ps:set shop stop-timeout-seconds 60"),
 )
 @click.argument("app")
-@click.argument("key", metavar="strategy[.TYPE]|procfile-path")
+@click.argument("key", metavar="KEY")
 @click.argument("value", default="")
 def ps_set(context: Context, app: str, key: str, value: str) -> None:
-    """Set how processes are replaced, of all types or of one, or which file is the Procfile.
+    """Set how processes start, stop and are replaced; an empty value clears it.
 
-    An empty value clears. procfile-path: the file that is taken for the Procfile, below build-dir.
-    strategy rolling (default): new ones start beside the old, so no request is lost; recreate: the
-    old stop first, for what must never run twice; they come back if the new ones fail.
+    strategy, or strategy.TYPE for one type: rolling (default) starts new ones beside the old, so no
+    request is lost; recreate stops the old first, for what must never run twice; they come back if
+    the new ones fail. procfile-path: the file that is taken for the Procfile, below build-dir.
+    stop-timeout-seconds: how long a process has from TERM to KILL.
     """
     platform = context.platform
     found = context.app(app)
     if key == "procfile-path":
         builders.set_property(platform, found, "procfile", key, value)
     else:
-        formation.set_strategy(platform, found, key, value)
+        formation.set_property(platform, found, key, value)
     click.echo(f"{STEP}{key} of {app} is {value or 'the default'}; it holds from the next deploy")
 
 
-@command("ps:rebuild", access=Access.DEPLOYER, examples=("ps:rebuild shop",))
-@click.argument("app")
-def ps_rebuild(context: Context, app: str) -> None:
+@command("ps:rebuild", access=Access.DEPLOYER, examples=("ps:rebuild shop", "ps:rebuild --all"))
+@for_every
+@at_once
+def ps_rebuild(context: Context, app: str | None, is_all: bool, parallel: int) -> int:
     """Build what is deployed again, without the cache, and deploy it."""
-    operate.rebuild(context.platform, context.app(app), context.actor)
+
+    def rebuild(found: App) -> None:
+        if not is_all or found.version is not None:
+            operate.rebuild(context.platform, found, context.actor)
+
+    return every_app(context, app, rebuild, is_all=is_all, parallel=parallel)
 
 
-@command("ps:stop", access=Access.DEPLOYER, examples=("ps:stop shop",))
-@click.argument("app")
-def ps_stop(context: Context, app: str) -> None:
+@command("ps:stop", access=Access.DEPLOYER, examples=("ps:stop shop", "ps:stop --all"))
+@for_every
+@at_once
+def ps_stop(context: Context, app: str | None, is_all: bool, parallel: int) -> int:
     """Stop an app's processes until it is started, or pushed to."""
-    found = context.app(app)
     context.control.outlive_client()
-    operate.stop(context.platform, found, context.actor)
-    click.echo(f"{DETAIL}{app} is stopped; to start it: ps:start {app}")
+
+    def stop(found: App) -> None:
+        operate.stop(context.platform, found, context.actor)
+        click.echo(f"{DETAIL}{found.name} is stopped; to start it: ps:start {found.name}")
+
+    return every_app(context, app, stop, is_all=is_all, parallel=parallel)
 
 
-@command("ps:start", access=Access.DEPLOYER, examples=("ps:start shop",))
-@click.argument("app")
-def ps_start(context: Context, app: str) -> None:
+@command("ps:start", access=Access.DEPLOYER, examples=("ps:start shop", "ps:start --all"))
+@for_every
+@at_once
+def ps_start(context: Context, app: str | None, is_all: bool, parallel: int) -> int:
     """Start a stopped app; one that runs is left alone."""
-    operate.start(context.platform, context.app(app), context.actor)
-    click.echo(f"{DETAIL}{app} runs")
+
+    def start(found: App) -> None:
+        if not is_all or found.version is not None:
+            operate.start(context.platform, found, context.actor)
+            click.echo(f"{DETAIL}{found.name} runs")
+
+    return every_app(context, app, start, is_all=is_all, parallel=parallel)
+
+
+@command("ps:restore", access=Access.DEPLOYER, examples=("ps:restore", "ps:restore shop"))
+@click.argument("app", required=False)
+def ps_restore(context: Context, app: str | None) -> None:
+    """Bring back processes that should run and do not, of one app or of all.
+
+    Never needed: the daemon does it at its start, at each event of the engine, and each minute.
+    """
+    for found in (context.app(app),) if app else context.apps():
+        Reconciler(context.platform).tend(found.id, Told(is_blind=True))
+        click.echo(f"{DETAIL}{found.name}: what should run was looked after")
 
 
 def parse_quantities(words: Sequence[str]) -> dict[str, int]:
@@ -165,6 +213,10 @@ def parse_quantities(words: Sequence[str]) -> dict[str, int]:
             )
         found[process_type(name)] = int(number)
     return found
+
+
+def _runs(app: App) -> bool:
+    return app.desired is Desired.RUNNING and app.version is not None
 
 
 def _show_scale(app: str, counts: Mapping[str, int], style: str) -> None:
@@ -185,7 +237,9 @@ def _summarise(context: Context, app: App, processes: Sequence[Process]) -> dict
     counts = formation.current(context.platform, app)
     strategies = {name: str(formation.strategy(context.platform, app, name)) for name in counts}
     deployed = app.version is not None
-    values = (can_scale, deployed, str(app.desired), len(current), release, running, strategies)
+    timeout = int(formation.stop_timeout(context.platform, app.id))
+    values: tuple[object, ...] = (can_scale, deployed, str(app.desired), len(current), release)
+    values += (running, timeout, strategies)
     return dict(zip(KEYS, values, strict=True))
 
 
