@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from paas.model import App, Deploy, DeployState
+from paas.model import Actor, App, Deploy, DeployState
 from paas.platform import Platform
 from paas.reporter import Reporter, Sink
 
@@ -16,6 +16,7 @@ class Attempt:
     platform: Platform
     app: App
     deploy: Deploy
+    actor: Actor
     reporter: Reporter
 
     def advance(self, state: DeployState) -> None:
@@ -30,11 +31,12 @@ class Attempt:
 
 @contextmanager
 def open_attempt(
-    platform: Platform, app: App, deploy: Deploy, sink: Sink, *, verbose: bool = False
+    platform: Platform, deploy: Deploy, actor: Actor, sink: Sink, *, verbose: bool = False
 ) -> Iterator[Attempt]:
     """Open the deploy's log and a reporter that writes to it and to `sink`."""
+    app = platform.store.apps.by_id(deploy.app_id)
     folder = platform.settings.logs / "deploys"
     folder.mkdir(parents=True, exist_ok=True)
     # Not buffered: what a full disk did not take must not come up again when the file is closed.
     with (folder / f"{deploy.id}.log").open("ab", buffering=0) as log:
-        yield Attempt(platform, app, deploy, Reporter(sink, log, verbose=verbose))
+        yield Attempt(platform, app, deploy, actor, Reporter(sink, log, verbose=verbose))

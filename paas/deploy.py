@@ -6,12 +6,13 @@ finished, by the same finish() that recovery calls.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from paas import builders, disk, fleet, routing, scripts
 from paas.attempt import Attempt
 from paas.build.base import BuildPlan
+from paas.build_queue import Build
 from paas.environment import read_environment
 from paas.errors import Cancelled, HookRefused, PaasError, StartFailed, Unavailable
 from paas.git.base import PushOptions
@@ -236,11 +237,11 @@ def _show_plan(plan: BuildPlan, reporter: Reporter) -> None:
 def _build(attempt: Attempt, plan: BuildPlan, source: Source, options: PushOptions) -> Image:
     platform, reporter = attempt.platform, attempt.reporter
 
-    def wait(slots: int) -> None:
-        reporter.detail(f"Waiting: {slots} other builds are running on this host")
-
+    build = Build(attempt.app.name, attempt.actor.name, time.time())
     with (
-        platform.locks.build_slot(platform.settings.max_builds, wait),
+        platform.locks.build_slot(
+            platform.settings.max_builds, build, lambda ahead: _tell_place(attempt, ahead)
+        ),
         reporter.step("Building", name="build"),
     ):
         image = platform.builder.build(
@@ -248,6 +249,16 @@ def _build(attempt: Attempt, plan: BuildPlan, source: Source, options: PushOptio
         )
     reporter.detail(f"Image {image.size / 1e6:.0f} MB")
     return image
+
+
+def _tell_place(attempt: Attempt, ahead: Sequence[Build]) -> None:
+    """Say who is ahead of this build; of apps that its actor may not see, only that there are."""
+    seen = {app.name for app, _ in attempt.platform.store.grants.list(attempt.actor)}
+    named = [str(build) for build in ahead if build.app in seen]
+    if len(named) < len(ahead):
+        named.append("of others")
+    are = "build is" if len(ahead) == 1 else "builds are"
+    attempt.reporter.detail(f"Waiting: {len(ahead)} {are} ahead of you, {', '.join(named)}")
 
 
 def _exposed(image: Image) -> int | None:

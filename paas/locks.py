@@ -6,15 +6,16 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from paas.build_queue import Build, Waiting, queued
 from paas.errors import Conflict
 
 POLL = 0.1  # seconds
-PATIENCE = 2.0  # seconds: the reconciler holds locks for moments
 FLOCK = "hhqqi4x"  # struct flock of fcntl(2), with off_t of 64 bits
+PATIENCE = 2.0  # seconds: the reconciler holds locks for moments
 
 
 @dataclass(frozen=True)
@@ -66,25 +67,24 @@ class Locks:
             finally:
                 os.ftruncate(file.fileno(), 0)
 
-    @contextmanager
-    def build_slot(self, slots: int, waiting: Callable[[int], None]) -> Iterator[None]:
-        """Hold one of `slots` build slots of the host; `waiting(place)` when all are taken."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        told = False
-        while True:
-            for slot in range(slots):
-                with open(self._directory / f"build-{slot}.lock", "a+b") as file:  # noqa: PTH123 - as above
-                    if _try_lock(file.fileno()):
-                        yield
-                        return
-            if not told:
-                waiting(slots)
-                told = True
-            time.sleep(POLL)
+    def build_slot(
+        self, places: int, build: Build, waiting: Waiting
+    ) -> AbstractContextManager[None]:
+        """Hold one of the host's places for builds; see build_queue.queued()."""
+        return queued(self._directory / "builds", places, build, waiting)
 
     @contextmanager
     def place(self, fingerprint: str, places: int) -> Iterator[None]:
         """Hold one of the places that the commands of an ssh key share. Raises Conflict."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(self._place_file(fingerprint), "ab") as file:  # noqa: PTH123 - as above
+            if not any(_try_byte(file.fileno(), place) for place in range(places)):
+                raise Conflict(
+                    f"{places} commands of this key are at work already",
+                    hint="Wait until some have ended, then try again.",
+                )
+            yield
+
     def at_work(self, fingerprint: str, places: int) -> tuple[int, ...]:
         """Return the processes that hold a place of this key, but not this one."""
         path = self._place_file(fingerprint)
@@ -96,15 +96,6 @@ class Locks:
 
     def _place_file(self, fingerprint: str) -> Path:
         return self._directory / f"key-{fingerprint.replace('/', '-')}.lock"
-
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(self._place_file(fingerprint), "ab") as file:  # noqa: PTH123 - as above
-            if not any(_try_byte(file.fileno(), place) for place in range(places)):
-                raise Conflict(
-                    f"{places} commands of this key are at work already",
-                    hint="Wait until some have ended, then try again.",
-                )
-            yield
 
     def holder(self, app_id: int) -> Holder | None:
         """Return who holds the app's lock, None when it is free."""
@@ -144,13 +135,6 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _holder_of_byte(descriptor: int, place: int) -> int:
-    """Return the process that has locked a byte; 0 for none, and for ourselves (fcntl(2))."""
-    question = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
-    kind, _, _, _, pid = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
-    return 0 if kind == fcntl.F_UNLCK else int(pid)
-
-
 def _try_byte(descriptor: int, place: int) -> bool:
     """Lock one byte of a file (fcntl(2)), which may lie behind its end; it dies with us too."""
     try:
@@ -158,6 +142,13 @@ def _try_byte(descriptor: int, place: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _holder_of_byte(descriptor: int, place: int) -> int:
+    """Return the process that has locked a byte; 0 for none, and for ourselves (fcntl(2))."""
+    question = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+    kind, _, _, _, pid = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
+    return 0 if kind == fcntl.F_UNLCK else int(pid)
 
 
 def _write_holder(descriptor: int, holder: Holder) -> None:

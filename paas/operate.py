@@ -42,9 +42,9 @@ def _attempt(platform: Platform, app: App, by: Cause, commit: str | None) -> Ite
     """Hold the app's lock with a deploy that reports to the command's own streams."""
     with platform.locks.app(app.id, by.actor.name, by.reason):
         pipeline.end_abandoned(platform, app)
-        now = platform.store.apps.by_id(app.id)
         record = platform.store.deploys.start(app.id, by.actor, by.reason, commit, None)
-        with open_attempt(platform, now, record, TerminalSink(sys.stdout, sys.stderr)) as attempt:
+        sink = TerminalSink(sys.stdout, sys.stderr)
+        with open_attempt(platform, record, by.actor, sink) as attempt:
             yield attempt
 
 

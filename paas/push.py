@@ -2,21 +2,31 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from paas import access, gitset, identity, operate
 from paas import deploy as pipeline
-from paas.attempt import open_attempt
+from paas.attempt import Attempt, open_attempt
 from paas.errors import Conflict, NotFound, PaasError
-from paas.git.base import Push, Sideband
+from paas.git.base import NoWait, Push, Sideband
 from paas.locks import Holder
-from paas.model import Actor, App
+from paas.model import Actor, App, Deploy, DeployState
 from paas.platform import Platform
 from paas.reporter import DETAIL, PROBLEM, STEP
 from paas.workers import is_alive, this_process
 
 
-def receive(platform: Platform, name: str, actor: Actor, stdin: BinaryIO, stdout: BinaryIO) -> int:
+@dataclass(frozen=True)
+class Client:
+    """The pusher's git: its streams, and what ends its connection while the deploy goes on."""
+
+    stdin: BinaryIO
+    stdout: BinaryIO
+    let_go: Callable[[], None]
+
+
+def receive(platform: Platform, name: str, actor: Actor, client: Client) -> int:
     """Speak git-receive-pack for the app called `name`; return the exit status.
 
     An app that does not exist is created; if its first push fails, it is not left behind.
@@ -27,62 +37,70 @@ def receive(platform: Platform, name: str, actor: Actor, stdin: BinaryIO, stdout
         identity.refuse_new(platform, name)
     app = existing or access.create_app(platform.store, actor, name, for_push=True)
     is_ours = _claim(platform, app)
-    handler = Pusher(platform, app, actor, created=is_ours, nearest=nearest)
+    handler = Pusher(platform, app, actor, client.let_go, is_ours, nearest)
     try:
-        return platform.repos.receive(app, stdin, stdout, handler)
+        return platform.repos.receive(app, client.stdin, client.stdout, handler)
     finally:
         if is_ours and not handler.accepted:
             _remove_unborn(platform, app)
 
 
+@dataclass
 class Pusher:
     """What the git room calls back for one push (git/base.py's PushHandler).
 
-    `accepted` tells whether anything was kept: then a new app stays.
+    `accepted` tells whether anything was kept: then a new app stays. It does too when the client
+    has left, who will want to see how the deploy ended.
     """
 
-    def __init__(
-        self, platform: Platform, app: App, actor: Actor, *, created: bool, nearest: str | None
-    ) -> None:
-        self._platform = platform
-        self._app = app
-        self._actor = actor
-        self._created = created
-        self._nearest = nearest
-        self.accepted = False
+    platform: Platform
+    app: App
+    actor: Actor
+    let_go: Callable[[], None]
+    created: bool
+    nearest: str | None = None
+    accepted: bool = False
+    no_wait: NoWait | None = None  # until the client has left
+    record: Deploy | None = None
 
     @contextmanager
-    def lock(self, sideband: Sideband) -> Iterator[None]:
+    def lock(self, sideband: Sideband, no_wait: NoWait | None = None) -> Iterator[None]:
         """Hold the app's lock; one push waits, the newest wins."""
-        identity.refuse_locked(self._platform, self._app)
-        if self._created:
-            hint = f" (did you mean {self._nearest}?)" if self._nearest else ""
-            sideband.write(f"{STEP}Creating {self._app.name}: a new app{hint}\n")
-        with self._platform.locks.app(
-            self._app.id,
-            self._actor.name,
-            "push",
-            waiting=_tell_waiting(sideband),
-            patience=0.2,
+        identity.refuse_locked(self.platform, self.app)
+        self.no_wait = no_wait
+        if self.created:
+            hint = f" (did you mean {self.nearest}?)" if self.nearest else ""
+            sideband.write(f"{STEP}Creating {self.app.name}: a new app{hint}\n")
+        with (
+            self._noting(no_wait, sideband),
+            self.platform.locks.app(
+                self.app.id,
+                self.actor.name,
+                "push",
+                waiting=lambda holder: self._wait(holder, sideband),
+                patience=0.2,
+            ),
         ):
-            pipeline.end_abandoned(self._platform, self._app)
+            pipeline.end_abandoned(self.platform, self.app)
             self._refresh()
             yield
             self._accept()
 
     def deploy_branch(self) -> str | None:
         """Return the branch that deploys, if it is known already."""
-        return gitset.deploy_branch(self._platform, self._app)
+        return gitset.deploy_branch(self.platform, self.app)
 
     def deploy(self, push: Push, sideband: Sideband) -> None:
         """Deploy the pushed commit. Raises PaasError with a line fit for git's last words."""
-        platform, app = self._platform, self._app
-        record = platform.store.deploys.start(app.id, self._actor, "push", push.new, push.branch)
+        platform, app = self.platform, self.app
+        record = platform.store.deploys.start(app.id, self.actor, "push", push.new, push.branch)
+        self.record = record
         try:
             with open_attempt(
-                platform, app, record, sideband, verbose=push.options.verbose
+                platform, record, self.actor, sideband, verbose=push.options.verbose
             ) as attempt:
-                attempt.reporter.line(STEP, _received(app, push, self._actor))
+                attempt.reporter.line(STEP, _received(app, push, self.actor))
+                self._leave_deploying(attempt)
                 pipeline.deploy_source(
                     attempt,
                     push.source,
@@ -90,33 +108,71 @@ class Pusher:
                     keep=lambda: platform.repos.keep(app, record.id, push.new),
                 )
         except PaasError as error:
-            if self._created:
+            if self.created and not self.accepted:
                 sideband.write(_not_kept(platform, app))
             more = pipeline.outlook(platform, record)
             raise type(error)(f"{error.message}{more}") from error
 
+    def _wait(self, holder: Holder, sideband: Sideband) -> None:
+        """Say who is before us; a client that does not wait leaves now."""
+        sideband.write(f"{PROBLEM}Waiting for another {holder}\n")
+        if self.no_wait:
+            see = f"{self.platform.settings.ssh_command} deploys:list {self.app.name}"
+            sideband.write(f"{DETAIL}It is deployed after that, without you. See: {see}\n")
+            self._leave(self.no_wait)
+
+    def _leave_deploying(self, attempt: Attempt) -> None:
+        if self.no_wait:
+            ssh, app = attempt.platform.settings.ssh_command, attempt.app.name
+            attempt.reporter.detail(
+                f"Deploying without you. Follow: {ssh} deploys:log {app} {attempt.deploy.id} -t"
+            )
+            self._leave(self.no_wait)
+
+    def _leave(self, no_wait: NoWait) -> None:
+        """Answer the client and let it go; from here on nobody reads what is said."""
+        self.no_wait = None
+        self._accept()
+        no_wait.accept()
+        self.let_go()
+
+    @contextmanager
+    def _noting(self, no_wait: NoWait | None, sideband: Sideband) -> Iterator[None]:
+        """Note a push that fails in the queue as a failed deploy, if its client has left."""
+        try:
+            yield
+        except PaasError as error:
+            has_left = self.no_wait is None
+            if no_wait and has_left and self.record is None and self._still_there():
+                self._note(no_wait, error, sideband)
+            raise
+
+    def _note(self, no_wait: NoWait, error: PaasError, sideband: Sideband) -> None:
+        deploys = self.platform.store.deploys
+        record = deploys.start(self.app.id, self.actor, "push", no_wait.commit, no_wait.branch)
+        with open_attempt(self.platform, record, self.actor, sideband) as attempt:
+            attempt.reporter.failure(error)
+        deploys.fail(record.id, DeployState.FAILED, error.message)
+
+    def _still_there(self) -> bool:
+        found = self.platform.store.apps.find(self.app.name)
+        return found is not None and found.id == self.app.id
+
     def _accept(self) -> None:
         """Keep a new app, before the client learns that something was taken."""
         self.accepted = True
-        self._platform.store.apps.settle(self._app.id)
+        self.platform.store.apps.settle(self.app.id)
 
     def _refresh(self) -> None:
-        """Read the app again: it may have been destroyed while this push waited.
-
-        The pusher's key or role may be gone too: then this push is refused.
-        """
+        """Read the app again: it, the key or the role may be gone since the push began."""
         try:
-            self._app = self._platform.store.apps.by_id(self._app.id)
+            self.app = self.platform.store.apps.by_id(self.app.id)
         except NotFound as error:
             raise Conflict(
-                f"{self._app.name} was destroyed while this push waited",
+                f"{self.app.name} was destroyed while this push waited",
                 hint="Push again to create it anew.",
             ) from error
-        access.confirm(self._platform.store, self._actor, self._app)
-
-
-def _tell_waiting(sideband: Sideband) -> Callable[[Holder], None]:
-    return lambda holder: sideband.write(f"{PROBLEM}Waiting for another {holder}\n")
+        access.confirm(self.platform.store, self.actor, self.app)
 
 
 def _not_kept(platform: Platform, app: App) -> str:

@@ -98,25 +98,6 @@ def test_of_two_waiters_the_newest_wins_and_the_other_is_told(locks: Locks) -> N
     assert told[0].actor == "anna"
 
 
-def test_builds_beyond_the_slots_wait_and_are_told(locks: Locks) -> None:
-    told = threading.Event()
-    entered = threading.Event()
-
-    def second() -> None:
-        with locks.build_slot(1, lambda _: told.set()):
-            entered.set()
-
-    thread = threading.Thread(target=second)
-    with locks.build_slot(1, lambda _: None):
-        thread.start()
-    assert (locks.at_work("anna", 2), locks.at_work("ben", 2)) == ((pid,), ())
-        assert told.wait(10)
-        assert not entered.is_set()
-    thread.join(10)
-    assert entered.is_set()
-    assert locks.at_work("anna", 2) == ()
-
-
 def test_the_commands_of_a_key_share_so_many_places(locks: Locks) -> None:
     reader, writer = os.pipe()
     pid = os.fork()
@@ -128,9 +109,11 @@ def test_the_commands_of_a_key_share_so_many_places(locks: Locks) -> None:
     os.read(reader, 1)
     with pytest.raises(Conflict, match="1 commands of this key"), locks.place("anna", 1):
         pass
+    assert (locks.at_work("anna", 2), locks.at_work("ben", 2)) == ((pid,), ())
     with locks.place("ben", 1), locks.place("anna", 2):
         pass
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+    assert locks.at_work("anna", 2) == ()
     with locks.place("anna", 1):
         pass

@@ -3,7 +3,7 @@
 import io
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,11 +62,13 @@ class World:
         name: str = "shop",
         procfile: str = "web: serve",
         app_json: Mapping[str, object] | None = None,
+        let_go: Callable[[], None] = lambda: None,
     ) -> str:
         """Push a tree with this Procfile; return what git answers ("ok" or "ng ...")."""
         text = procfile + (APP_JSON + json.dumps(app_json) if app_json else "")
         answer = io.BytesIO()
-        push.receive(self.platform, name, ANNA, io.BytesIO(text.encode()), answer)
+        client = push.Client(io.BytesIO(text.encode()), answer, let_go)
+        push.receive(self.platform, name, ANNA, client)
         return answer.getvalue().decode().strip()
 
     @property

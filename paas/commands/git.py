@@ -14,7 +14,11 @@ from paas.commands.declare import Access, Context, command
 @command(
     "git-receive-pack",
     access=Access.DEPLOYER,
-    examples=("git push paas main", "git push -o no-cache paas main"),
+    examples=(
+        "git push paas main",
+        "git push -o no-cache paas main",
+        "git push -o no-wait paas main",
+    ),
 )
 @click.argument("app")
 def git_receive_pack(context: Context, app: str) -> int:
@@ -24,7 +28,8 @@ def git_receive_pack(context: Context, app: str) -> int:
     """
     context.control.outlive_client()
     name = parse_repository(app)
-    return push.receive(context.platform, name, context.actor, sys.stdin.buffer, sys.stdout.buffer)
+    client = push.Client(sys.stdin.buffer, sys.stdout.buffer, context.control.let_go)
+    return push.receive(context.platform, name, context.actor, client)
 
 
 @command(

@@ -4,6 +4,7 @@ Standard library only. A thread reads; whatever it learns reaches the command in
 """
 
 import contextlib
+import os
 import signal
 import socket
 import threading
@@ -43,6 +44,16 @@ class Control:
     def outlive_client(self) -> None:
         """From now on the client's signals and its hang-up change nothing; SIGTERM still does."""
         self._outlives = True
+
+    def let_go(self) -> None:
+        """Answer the client with success and give back its streams; the command goes on alone."""
+        self.outlive_client()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nothing, stream)
+        os.close(nothing)
+        self.finish(0)
+        self._connection = None
 
     def on_resize(self, callback: Resize) -> None:
         """Call `callback(rows, columns)`, from the reading thread, when the window changes."""

@@ -1,6 +1,6 @@
 """The seam to git: repositories, and what a push asks of the pipeline."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,16 @@ class PushOptions:
 
     no_cache: bool = False
     verbose: bool = False
+    no_wait: bool = False
+
+
+@dataclass(frozen=True)
+class NoWait:
+    """What `git push -o no-wait` is about. `accept` answers the client, before the deploy."""
+
+    branch: str
+    commit: str
+    accept: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -70,8 +80,13 @@ class Sideband(Protocol):
 class PushHandler(Protocol):
     """What the git room calls back, in this order: lock, deploy_branch, deploy."""
 
-    def lock(self, sideband: Sideband) -> AbstractContextManager[None]:
-        """Hold the app's lock; may wait. Raises Conflict when a newer push took the place."""
+    def lock(
+        self, sideband: Sideband, no_wait: NoWait | None = None
+    ) -> AbstractContextManager[None]:
+        """Hold the app's lock; may wait. Raises Conflict when a newer push took the place.
+
+        With `no_wait` the client is let go, after accept(), once the push waits or deploys.
+        """
 
     def deploy_branch(self) -> str | None:
         """Return the branch that deploys; None: the first of main and master that is pushed."""

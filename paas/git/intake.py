@@ -8,11 +8,11 @@ from pathlib import Path
 from dulwich.objects import RawObjectID
 
 from paas.errors import DiskFull, PaasError, SourceRefused
-from paas.git.base import Push, PushHandler, PushOptions
+from paas.git.base import NoWait, Push, PushHandler, PushOptions
 from paas.git.index import Incomplete, Indexer, choose_indexer
 from paas.git.inspect import Inspected, inspect_commit
 from paas.git.limits import MB, Limits
-from paas.git.names import ref_fault
+from paas.git.names import BRANCHES, ref_fault
 from paas.git.objects import parse_commit, parse_tag, read_object
 from paas.git.quarantine import Quarantine
 from paas.git.receive import Answer, Command
@@ -33,8 +33,7 @@ from paas.git.wire import Progress
 from paas.reporter import Reporter, clean
 
 FIRST_BRANCHES = ("main", "master")
-OPTIONS = {"no-cache": "no_cache", "verbose": "verbose"}
-NO_WAIT = "no-wait"
+OPTIONS = {"no-cache": "no_cache", "verbose": "verbose", "no-wait": "no_wait"}
 MANY_OBJECTS = 500  # below, checking takes less than the 100 ms until the first line is due
 SUBJECT, REASON, TAG_CHAIN = 60, 200, 10  # characters, characters, objects
 
@@ -168,10 +167,13 @@ class Intake:
         """Under the app's lock: compare, deploy, store the rest."""
         if not answer.good:
             return
-        with self._handler.lock(self._progress):
+        no_wait = self._no_wait(answer, quarantine) if options.no_wait else None
+        with self._handler.lock(self._progress, no_wait):
             branch = self._deploy_branch(answer)
             for command in answer.good:
                 answer.refs[command.ref] = self._judge_values(command, quarantine, branch)
+            if no_wait and (refused := answer.refs[BRANCHES + no_wait.branch.encode()]):
+                raise SourceRefused(refused)  # the client may have gone: the lock's owner is told
             for command in answer.good:
                 if branch is not None and command.branch == branch and command.new:
                     self._deploy(command, command.new, quarantine, options)
@@ -182,6 +184,19 @@ class Intake:
             stop_asking(self._repository)
             if all(command.new for command in rest) and rest:
                 self._tell_stored(rest, branch, deployed=len(rest) < len(answer.good))
+
+    def _no_wait(self, answer: Answer, quarantine: Quarantine) -> NoWait | None:
+        """Return what lets the client go early; None for a push that deploys nothing.
+
+        What can be refused is refused now. Raises SourceRefused.
+        """
+        branch = self._deploy_branch(answer)
+        for command in answer.good:
+            if branch is not None and command.branch == branch and command.new:
+                if refused := self._judge_values(command, quarantine, branch):
+                    raise SourceRefused(refused)
+                return NoWait(branch, command.new, answer.send)
+        return None
 
     def _judge_values(self, command: Command, quarantine: Quarantine, branch: str | None) -> str:
         """Return why the ref may not move, "" if it may.
@@ -246,13 +261,6 @@ class Intake:
         self._reporter.problem(f"{names}{more} stored{what}: {which}")
 
     def _parse_options(self, options: tuple[str, ...]) -> PushOptions:
-        if NO_WAIT in options:
-            raise SourceRefused(
-                "The push option no-wait is refused: git must be told whether the branch moved, "
-                "and it moves only when the deploy has succeeded",
-                hint="Push, and press Ctrl-C when it builds: the deploy goes on without you. "
-                "Follow it with: deploys:log APP --follow",
-            )
         for option in options:
             if option not in OPTIONS:
                 self._reporter.problem(

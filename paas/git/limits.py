@@ -22,3 +22,4 @@ class Limits:
     path: int = 1024
     index_memory: int = 1024 * MB  # address space of git index-pack
     index_seconds: int = 300
+    silence: float = 600.0  # seconds without a word of the client

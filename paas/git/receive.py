@@ -4,6 +4,7 @@ dulwich's own handler would believe stale values, answer before the deploy, and 
 and hostile trees: what it is asked to do stands in intake.py.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -53,8 +54,13 @@ class Answer:
     """What the client is told: of the pack, and of each ref ("" is ok, else the reason)."""
 
     commands: tuple[Command, ...]
+    report: Callable[["Answer"], None]
     unpack: str = ""
     refs: dict[bytes, str] = field(default_factory=dict)
+
+    def send(self) -> None:
+        """Tell the client, as it stands now."""
+        self.report(self)
 
     @property
     def good(self) -> tuple[Command, ...]:

@@ -69,7 +69,7 @@ class DulwichRepos:
         Return 0 if every ref was taken, else 1.
         """
         outlet = Outlet(stdout)
-        line = Line(stdin, outlet)
+        line = Line(stdin, outlet, self._limits.silence)
         try:
             require_space(self._settings)
             ensure_repository(self._path(app))
@@ -91,7 +91,7 @@ class DulwichRepos:
             options = conversation.read_options()
             progress = Progress(outlet)
             progress.enabled = conversation.has_sideband
-            answer = Answer(commands)
+            answer = Answer(commands, conversation.report)
             intake = Intake(path, handler, progress, self._limits, self._git)
             try:
                 with closing(Quarantine(path, shallow)) as quarantine:
@@ -99,7 +99,7 @@ class DulwichRepos:
                     intake.run(answer, quarantine, line.recv, options)
             finally:
                 self._open.pop(app.id, None)
-                conversation.report(answer)
+                answer.send()
         return 0 if len(answer.good) == len(commands) else 1
 
     def upload(self, app: App, stdin: BinaryIO, stdout: BinaryIO) -> int:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from dulwich.protocol import SIDE_BAND_CHANNEL_PROGRESS, ReceivableProtocol, pkt_line
 
 PATIENCE = 30  # seconds that a client may leave its end of the line full
+SILENCE = 600.0  # seconds: a pre-push hook, or packing a large history, takes minutes
 ATOM = 4096  # a pipe that can be written to has room for that much (PIPE_BUF, pipe(7))
 PACKET = 65515  # bytes of text in one sideband packet (gitprotocol-common(5))
 
@@ -41,11 +42,20 @@ class Outlet:
 
 
 class Line(ReceivableProtocol):
-    """dulwich's protocol over a client's input and an Outlet."""
+    """dulwich's protocol over a client's input and an Outlet.
 
-    def __init__(self, stdin: BinaryIO, outlet: Outlet) -> None:
-        # read1() returns what is there; a raw stream's read() does the same.
-        super().__init__(getattr(stdin, "read1", stdin.read), outlet.write)
+    A client that sends nothing for `silence` seconds has gone: so it ends like one that hung up.
+    """
+
+    def __init__(self, stdin: BinaryIO, outlet: Outlet, silence: float = SILENCE) -> None:
+        descriptor = stdin.fileno()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+
+        def receive(size: int) -> bytes:
+            return os.read(descriptor, size) if poll.poll(silence * 1000) else b""
+
+        super().__init__(receive, outlet.write)
 
     def read(self, size: int) -> bytes:
         """Read exactly `size` bytes; fewer only at the end of input."""

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from paas.errors import NotFound, PaasError
-from paas.git.base import Note, Push, PushHandler, Remote
+from paas.git.base import Note, NoWait, Push, PushHandler, PushOptions, Remote
 from paas.model import App
 from paas.source import NewFile, Source
 from tests.fakes.source import TreeSource
@@ -72,21 +72,23 @@ class FakeRepos:
         self.fetched: list[tuple[Remote, str | None]] = []
         self.notes: list[Note] = []
         self.sideband = Lines()
+        self.options = PushOptions()  # of the pushes to come
 
     def receive(self, app: App, stdin: BinaryIO, stdout: BinaryIO, handler: PushHandler) -> int:
         commit = Commit(stdin.read().decode())
         self.commits_by_id[commit.id] = commit
+        branch = handler.deploy_branch() or "main"
+        early = NoWait(branch, commit.id, lambda: _answer(stdout, "ok\n"))
         try:
-            with handler.lock(self.sideband):
-                branch = handler.deploy_branch() or "main"
+            with handler.lock(self.sideband, early if self.options.no_wait else None):
                 old = self.branches.get((app.id, branch))
-                push = Push(branch, old, commit.id, "a change", 1, commit)
+                push = Push(branch, old, commit.id, "a change", 1, commit, self.options)
                 handler.deploy(push, self.sideband)
                 self.branches[app.id, branch] = commit.id
         except PaasError as error:
-            stdout.write(f"ng {error.message}\n".encode())
+            _answer(stdout, f"ng {error.message}\n")
             return 1
-        stdout.write(b"ok\n")
+        _answer(stdout, "ok\n")
         return 0
 
     def upload(self, app: App, stdin: BinaryIO, stdout: BinaryIO) -> int:
@@ -176,3 +178,9 @@ class FakeRepos:
 
     def sweep(self) -> None:
         """There is no quarantine."""
+
+
+def _answer(stdout: BinaryIO, text: str) -> None:
+    """Answer once: a client that was let go hears no more."""
+    if not stdout.tell():
+        stdout.write(text.encode())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from paas.errors import BuildFailed, Conflict
-from paas.git.base import Push, Sideband
+from paas.git.base import NoWait, Push, Sideband
 from paas.git.limits import Limits
 from paas.git.repos import DulwichRepos
 from paas.locks import Locks
@@ -40,13 +40,16 @@ class RecordingHandler:
             file.write(json.dumps(what) + "\n")
 
     @contextmanager
-    def lock(self, sideband: Sideband) -> Iterator[None]:
+    def lock(self, sideband: Sideband, no_wait: NoWait | None = None) -> Iterator[None]:
         if self._plan.get("lock") == "refuse":
             raise Conflict("A newer push to this app took this one's place in the queue")
         with self._locks.app(
             APP.id, "anna", "push", waiting=lambda _: sideband.write("waiting\n"), patience=0
         ):
             self.note(call="lock")
+            if no_wait:
+                no_wait.accept()
+                leave()
             try:
                 yield
             except BaseException:
@@ -92,6 +95,14 @@ class RecordingHandler:
             while not gate.exists():
                 time.sleep(0.01)
                 sideband.write("still building\n")
+
+
+def leave() -> None:
+    """Let git go: it waits for the process that it started. Its child deploys."""
+    if os.fork():
+        os._exit(0)
+    for stream in (0, 1, 2):
+        os.dup2(os.open(os.devnull, os.O_RDWR), stream)
 
 
 def read_small(source: Source) -> dict[str, str]:

@@ -239,19 +239,52 @@ def test_a_forced_push_replaces_what_it_saw(work: Work) -> None:
     assert work.host.refs()["refs/heads/main"] == work.head() != first
 
 
-def test_a_push_that_does_not_want_to_wait_is_refused_with_the_reason(work: Work) -> None:
-    work.commit()
-    shown = work.push("-o", "no-wait", "main", status=1)
-    assert "git must be told whether the branch moved" in shown
-    assert "deploys:log APP --follow" in shown
+def test_a_push_that_does_not_wait_returns_before_its_deploy_and_the_branch_moves_after_it(
+    work: Work, tmp_path: Path
+) -> None:
+    commit, gate = work.commit(), tmp_path / "gate"
+    work.host.plan["deploy"] = f"wait:{gate}"
+    work.push("-o", "no-wait", "main")
+    work.host.wait_for("waiting")
     assert "refs/heads/main" not in work.host.refs()
+    gate.touch()
+    work.host.wait_for("end")
+    assert work.host.refs()["refs/heads/main"] == commit
+    assert work.host.quarantines() == []
+
+
+def test_the_same_commit_can_be_pushed_again_when_nobody_waited_for_its_failure(
+    work: Work,
+) -> None:
+    commit = work.commit()
+    work.host.plan["deploy"] = "fail"
+    work.push("-o", "no-wait", "main")
+    work.host.wait_for("end")
+    assert work.host.refs() == {}
+    work.host.plan["deploy"] = "ok"
+    assert "Everything up-to-date" not in work.push("main")
+    assert work.host.refs()["refs/heads/main"] == commit
+
+
+def test_what_can_be_refused_is_refused_before_a_client_that_does_not_wait_leaves(
+    work: Work,
+) -> None:
+    first = work.commit()
+    work.push("main")
+    other = second_developer(work)
+    work.commit(text="print(2)\n")
+    work.push("main")
+    other.git("commit", "-q", "--amend", "-m", "mine")
+    old = f"--force-with-lease=main:{first}"
+    assert "rejected" in other.push("-o", "no-wait", old, "main", status=1)
+    assert len(work.host.journal("deploy")) == 2
 
 
 def test_push_options_arrive_and_unknown_ones_are_named(work: Work) -> None:
     work.commit()
     shown = work.push("-o", "no-cache", "-o", "colour=\x1b[2J", "main")
     assert work.host.journal("deploy")[0]["options"] == [True, False]
-    assert "Unknown push option 'colour='; known are no-cache, verbose" in shown
+    assert "Unknown push option 'colour='; known are no-cache, verbose, no-wait" in shown
 
 
 def test_an_atomic_push_is_refused_by_the_client(work: Work) -> None:

@@ -53,6 +53,15 @@ def test_a_connection_cut_in_the_pack_changes_nothing(host: Host, share: float) 
     assert host.talk(REQUEST)[0] == 0
 
 
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5])
+def test_a_client_that_falls_silent_is_let_go(host: Host, share: float) -> None:
+    host.plan["limits"] = {"silence": 0.3}
+    with start_server(host) as server:
+        send(server, REQUEST[: int(len(REQUEST) * share)])
+        assert server.wait(30) == 1
+    assert (host.refs(), host.quarantines(), host.journal("deploy")) == ({}, [], [])
+
+
 def test_a_disk_that_is_full_in_the_pack_is_called_so(host: Host, tmp_path: Path) -> None:
     words = "fatal: write error: No space left on device"
     git = tmp_path / "git"

@@ -267,12 +267,6 @@ def test_a_push_at_work_is_followed_cancelled_and_leaves_nothing(paas: Instance,
     assert shop.ssh.run("deploys:cancel", "shop").returncode == 1
 
 
-def test_a_push_that_does_not_want_to_wait_is_told_why_not(paas: Instance, shop: Git) -> None:
-    done = shop.push("-o", "no-wait", "master", check=False)
-    assert done.returncode != 0
-    assert "git must be told whether the branch moved" in done.stderr
-
-
 def test_releases_are_compared_without_values(shop: Git) -> None:
     assert shop.ssh.run("config:set", "shop", "COLOUR=secretred").returncode == 0
     shown = shop.ssh.run("releases:diff", "shop").stdout
@@ -325,3 +319,14 @@ def test_a_process_that_says_it_is_sick_is_restarted(paas: Instance, shop: Git) 
         time.sleep(0.2)
     logged = shop.ssh.run("logs", "shop").stdout
     assert "web.1 answered 500 on /live: restarting it" in logged
+
+
+def test_a_push_that_does_not_wait_is_followed_by_its_log(paas: Instance, shop: Git) -> None:
+    before = version(paas)
+    write(shop, "unattended", {"scripts": {"dokku": {"predeploy": "sleep 3"}}})
+    done = shop.push("-o", "no-wait", "master")
+    assert "Deploying without you" in done.stderr
+    assert version(paas) == before
+    assert "Deployed shop" in shop.ssh.run("deploys:log", "shop", "--follow").stdout
+    assert version(paas) == "unattended"
+    assert "Everything up-to-date" in shop.push().stderr
