@@ -206,6 +206,18 @@ class DockerLocal:
         self.stop(own, timeout=0)
         networks.remove(self._engine, self._settings, app)
 
+    def make_volume(self, name: str, size: int) -> None:
+        volumes.make(self._settings, name, size)
+
+    def give_volume(self, name: str, app: App) -> None:
+        volumes.give(self._settings, name, app.uid)
+
+    def volume_usage(self, name: str) -> tuple[int, int]:
+        return volumes.used(self._settings, name)
+
+    def remove_volume(self, name: str) -> None:
+        volumes.remove(self._settings, name)
+
     def close(self) -> None:
         """Close idle connections to the engine; the next use opens new ones."""
         self._engine.close()

@@ -14,7 +14,8 @@ from tests.contracts.engines import ENGINES, stack_image
 from tests.schedulers.specs import APP, make_settings, make_spec
 
 MAKE = (
-    "cp /usr/bin/id /id-as-root; chmod 4755 /id-as-root; mkdir /world; chmod 777 /world; rmdir /tmp"
+    "cp /usr/bin/id /id-as-root; chmod 4755 /id-as-root; mkdir /world; chmod 777 /world;"
+    " rmdir /tmp; ln -s /etc /linked; mkdir -p /deep; ln -s /usr /deep/link"
 )
 HOSTILE = [
     "USER root",

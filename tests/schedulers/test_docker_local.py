@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from paas.errors import StartFailed
-from paas.model import App
+from paas.model import App, SecurityOptions
 from paas.schedulers.docker_local import DockerLocal
 from tests.contracts.engines import until
 from tests.schedulers.conftest import Prison
@@ -72,6 +72,19 @@ def test_what_the_engine_refuses_is_told_with_a_hint(prison: Prison) -> None:
     assert "CMD" in caught.value.hint
     assert prison.scheduler.containers() == ()
     api.remove_image(image)
+
+
+@pytest.mark.parametrize(
+    ("path", "link"),
+    [("/linked", "/linked"), ("/linked/new", "/linked"), ("/deep/link/lib", "/deep/link")],
+)
+def test_a_tmpfs_is_laid_over_no_link_of_the_image(prison: Prison, path: str, link: str) -> None:
+    with pytest.raises(StartFailed, match=rf"cover {link}: it is a symbolic link"):
+        prison.scheduler.start(replace(prison.spec(SLEEPS), volumes=(path,)))
+    options = SecurityOptions(tmpfs={path: 1 << 20})
+    with pytest.raises(StartFailed, match="it is a symbolic link"):
+        prison.run("true", options)
+    assert prison.scheduler.containers() == ()
 
 
 def test_keep_changes_no_limit_and_survives_in_the_engine(prison: Prison) -> None:
