@@ -30,7 +30,8 @@ def topics(registry: Mapping[str, Command]) -> str:
     """Return the text of `help`: every topic with its verbs."""
     grouped: dict[str, list[str]] = {}
     for name in sorted(registry):
-        grouped.setdefault(registry[name].topic, []).append(name)
+        if not registry[name].click.hidden:
+            grouped.setdefault(registry[name].topic, []).append(name)
     width = max(map(len, grouped), default=0)
     lines = [
         f"       {topic:{width}}  {', '.join(name.partition(':')[2] or name for name in names)}"

@@ -71,12 +71,19 @@ REGISTRY: dict[str, Command] = {}
 
 
 def command(
-    name: str, *, access: Access = Access.HOST, examples: tuple[str, ...] = ()
+    name: str,
+    *,
+    access: Access = Access.HOST,
+    examples: tuple[str, ...] = (),
+    hidden: bool = False,
 ) -> Callable[[Callable[..., Any]], Command]:
-    """Declare a verb. The docstring is its help; stack click's arguments and options below."""
+    """Declare a verb. The docstring is its help; stack click's arguments and options below.
+
+    What is `hidden` is for programs: no list of verbs names it, its help is there.
+    """
 
     def declare(function: Callable[..., Any]) -> Command:
-        made = click.command(name=name)(click.pass_obj(function))
+        made = click.command(name=name, hidden=hidden)(click.pass_obj(function))
         REGISTRY[name] = Command(name, access, examples, made)
         return REGISTRY[name]
 

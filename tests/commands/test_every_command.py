@@ -73,4 +73,4 @@ def test_what_touches_the_host_s_safety_is_for_root_alone() -> None:
     names = {name for name, command in REGISTRY.items() if command.access is Access.HOST}
     assert {"ssh-keys:add", "ssh-keys:remove", "security:set", "doctor"} <= names
     anyone = {name for name, command in REGISTRY.items() if command.access is Access.ANYONE}
-    assert anyone == {"help", "version"}
+    assert anyone == {"help", "version", "complete"}
