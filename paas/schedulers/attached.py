@@ -30,6 +30,7 @@ NOT_LOGGED: Mapping[str, Any] = {"Type": "none", "Config": {}}  # a person's typ
 ROOT = "0:0"
 GRACE = 5  # seconds between HUP and KILL
 POLL = 0.02
+SIZE_RETRIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # seconds: the engine says too early that it runs
 JOINED = ("NetworkMode", "PidMode")
 NOT_JOINABLE = ("Hostname", "NetworkingConfig")  # the engine refuses them with another's network
 
@@ -97,12 +98,17 @@ def follow_size(window: Window | None, resize: Callable[[int, int], object]) -> 
     if window is None:
         return
 
-    def follow(rows: int, columns: int) -> None:
-        with suppress(APIError, OSError):  # it has ended meanwhile
+    def follow(rows: int, columns: int) -> bool:
+        with suppress(APIError, OSError):  # it has ended, or has not quite begun
             resize(rows, columns)
+            return True
+        return False
 
-    follow(*window.size)
     window.on_resize(follow)
+    for pause in SIZE_RETRIES:
+        if follow(*window.size):
+            return
+        time.sleep(pause)
 
 
 def end_container(engine: Engine, container_id: str) -> None:

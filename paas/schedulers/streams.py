@@ -62,10 +62,10 @@ class Hijacked:
 
         Raises OSError when nobody reads `stdout` any more.
         """
-        if streams.stdin is None:
+        if streams.stdin is not None:
+            threading.Thread(target=self._send_all_of, args=(streams,), daemon=True).start()
+        elif streams.window is None:
             self.sock.shutdown(socket.SHUT_WR)
-        else:
-            threading.Thread(target=self._send_all_of, args=(streams.stdin,), daemon=True).start()
         if streams.window:
             while piece := self.output.read1(PIECE):  # type: ignore[attr-defined] # makefile("rb") is buffered
                 write_all(streams.stdout, piece)
@@ -73,14 +73,18 @@ class Hijacked:
         for number, data in read_frames(self.output):
             write_all(streams.stderr if number == STDERR else streams.stdout, data)
 
-    def _send_all_of(self, stdin: int) -> None:
-        """Copy `stdin` to its end, then close this direction only."""
+    def _send_all_of(self, streams: Streams) -> None:
+        """Copy `stdin` to its end, then close this direction only.
+
+        Not with a terminal, whose end is typed: the engine would close its output too.
+        """
         # Signals must interrupt the main thread's system calls, not this thread's.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            while piece := os.read(stdin, PIECE):
+            while piece := os.read(streams.stdin or 0, PIECE):
                 self.sock.sendall(piece)
-            self.sock.shutdown(socket.SHUT_WR)
+            if streams.window is None:
+                self.sock.shutdown(socket.SHUT_WR)
         except OSError:  # the process ended first and wants no more input
             return
 

@@ -17,9 +17,8 @@ class Files:
     def __enter__(self) -> Self:
         for name in ("in", "out", "err"):
             (self._folder / name).write_bytes(b"")
-        self.streams = Streams(
-            *(os.open(self._folder / n, os.O_RDWR) for n in ("in", "out", "err"))
-        )
+        read, out, err = (os.open(self._folder / n, os.O_RDWR) for n in ("in", "out", "err"))
+        self.streams = Streams(read, out, err)
         return self
 
     def __exit__(

@@ -1,0 +1,203 @@
+"""Terminals, signals and tools beside a process, on a real engine."""
+
+import contextlib
+import copy
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from paas.errors import StartFailed
+from paas.schedulers.attached import attached_settings, check_attached
+from paas.schedulers.base import Beside, Streams
+from paas.schedulers.profile import container_settings
+from tests.contracts.engines import ENGINES, until
+from tests.fakes.files import Files
+from tests.schedulers.conftest import Prison
+from tests.schedulers.specs import INSTANCE, SUBNET, make_settings, make_spec
+
+HERE = Streams(0, 1, 2)
+WAIT = "until [ \"$(stty size)\" = '{}' ]; do sleep 0.1; done"
+OTHER = str(SUBNET[4])
+TARGET = "c" * 64
+TOOLS = Beside(TARGET, ("SYS_PTRACE",))
+
+
+class Window:
+    """A window whose size the test changes."""
+
+    size = (33, 99)
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[int, int], None]] = []
+
+    def on_resize(self, callback: Callable[[int, int], None]) -> None:
+        self.callbacks.append(callback)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Files]:
+    with Files(tmp_path) as made:
+        yield made
+
+
+def plain() -> dict[str, Any]:
+    return container_settings(make_spec(), make_settings(), with_ca=False)
+
+
+@pytest.mark.parametrize("beside", [None, Beside(TARGET), TOOLS])
+@pytest.mark.parametrize(
+    "streams", [HERE, replace(HERE, stdin=None), replace(HERE, window=Window())]
+)
+def test_what_is_built_passes_the_validator(streams: Streams, beside: Beside | None) -> None:
+    check_attached(attached_settings(plain(), streams, beside), plain(), make_settings(), beside)
+
+
+OUTSIDE: list[tuple[Beside | None, Mapping[str, Any]]] = [
+    (None, {"CapAdd": ["SYS_PTRACE"]}),
+    (None, {"PidMode": "host"}),
+    (None, {"NetworkMode": "host"}),
+    (None, {"SecurityOpt": []}),
+    (Beside(TARGET), {"CapAdd": ["SYS_PTRACE"]}),
+    (Beside(TARGET), {"PidMode": "host"}),
+    (Beside(TARGET), {"NetworkMode": f"container:{'d' * 64}"}),
+    (Beside(TARGET), {"Binds": ["/:/host"]}),
+    (Beside(TARGET), {"Privileged": True}),
+    (TOOLS, {"CapAdd": ["SYS_ADMIN"]}),
+    (TOOLS, {"CapDrop": []}),
+    (Beside(TARGET, ("SYS_ADMIN",)), {}),
+]
+
+
+@pytest.mark.parametrize(("beside", "change"), OUTSIDE)
+def test_what_is_outside_the_profile_is_refused(
+    beside: Beside | None, change: Mapping[str, Any]
+) -> None:
+    config = copy.deepcopy(attached_settings(plain(), HERE, beside))
+    config["HostConfig"] |= change
+    with pytest.raises(StartFailed):
+        check_attached(config, plain(), make_settings(), beside)
+
+
+@pytest.mark.parametrize("beside", [None, Beside(TARGET)])
+def test_root_is_for_capabilities_only(beside: Beside | None) -> None:
+    config = attached_settings(plain(), HERE, beside) | {"User": "0:0"}
+    with pytest.raises(StartFailed):
+        check_attached(config, plain(), make_settings(), beside)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("way", ["attach", "exec"])
+def test_a_terminal_has_the_window_s_size(prison: Prison, files: Files, way: str) -> None:
+    window = Window()
+    streams = replace(files.streams, window=window)
+    line = f"{WAIT.format('33 99')}; stty size; {WAIT.format('44 111')}; stty size"
+    grown = threading.Thread(target=lambda: grow(window, files))
+    grown.start()
+    if way == "attach":
+        prison.scheduler.attach(prison.spec(line), streams, lambda _: None)
+    else:
+        container = prison.scheduler.start(prison.spec("exec sleep 600"))
+        prison.scheduler.exec(container, ["sh", "-c", line], streams)
+        prison.scheduler.stop([container], 1)
+    grown.join()
+    assert files.out == b"33 99\r\n44 111\r\n"
+
+
+def grow(window: Window, files: Files) -> None:
+    until(lambda: files.out, bool)
+    for callback in window.callbacks:
+        callback(44, 111)
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Interrupt the main thread after some seconds, as a client that goes away does."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 4)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def sleeper(prison: Prison) -> Iterator[str]:
+    container = prison.scheduler.start(
+        replace(prison.spec("exec sleep 555"), slot=2, address=OTHER)
+    )
+    yield container
+    prison.scheduler.stop([container], 1)
+
+
+STUBBORN = "trap '' HUP; while :; do sleep 0.1; done"
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("line", ["exec sleep 600", STUBBORN])
+@pytest.mark.usefixtures("alarm")
+def test_an_interrupt_ends_and_removes_a_container(
+    prison: Prison, sleeper: str, files: Files, line: str
+) -> None:
+    streams = replace(files.streams, stdin=None)
+    with pytest.raises(KeyboardInterrupt):
+        prison.scheduler.attach(prison.spec(line), streams, lambda _: None)
+    assert [c.id for c in prison.scheduler.containers()] == [sleeper]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("line", ["exec sleep 600", STUBBORN])
+@pytest.mark.usefixtures("alarm")
+def test_an_interrupt_ends_a_command_and_leaves_the_process_it_was_run_in(
+    prison: Prison, sleeper: str, files: Files, line: str
+) -> None:
+    streams = replace(files.streams, stdin=None)
+    with pytest.raises(KeyboardInterrupt):
+        prison.scheduler.exec(sleeper, ["sh", "-c", line], streams)
+    commands = [row[-1] for row in prison.scheduler.top(sleeper)[1:]]
+    assert [command for command in commands if "init" not in command] == ["sleep 555"]
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("tools")
+def test_tools_see_the_process_as_its_user_without_capabilities(
+    prison: Prison, files: Files
+) -> None:
+    said = look_beside(prison, files, ())
+    assert "sleep 555" in said
+    assert "Uid:\t200001" in said
+    assert "CapEff:\t0000000000000000" in said
+    assert "NoNewPrivs:\t1" in said
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("tools")
+def test_tools_with_a_capability_have_only_that(prison: Prison, files: Files) -> None:
+    said = look_beside(prison, files, ("SYS_PTRACE",))
+    assert "sleep 555" in said
+    assert f"CapEff:\t{1 << 19:016x}" in said
+    assert f"CapBnd:\t{1 << 19:016x}" in said
+    assert "Seccomp:\t2" in said
+
+
+@pytest.fixture(scope="module")
+def tools(prison: Prison) -> Iterator[None]:
+    """Give this instance the tools' image, which another has made."""
+    name = f"{INSTANCE}/stack-build"
+    with contextlib.closing(docker.APIClient(ENGINES[0])) as engine:
+        engine.tag("paas/stack-build:trixie", name, "trixie")
+        yield
+        engine.remove_image(f"{name}:trixie")
+
+
+def look_beside(prison: Prison, files: Files, capabilities: tuple[str, ...]) -> str:
+    container = prison.scheduler.start(prison.spec("exec sleep 555"))
+    line = "cat /proc/self/status; cat /proc/*/cmdline | tr '\\0' ' '"
+    spec = replace(prison.spec(line), process_type="debug", slot=7)
+    beside = Beside(container, capabilities)
+    prison.scheduler.attach(spec, files.streams, lambda _: None, beside)
+    prison.scheduler.stop([container], 1)
+    return files.out.decode()
