@@ -11,6 +11,16 @@ from paas.commands.declare import Access, Command
 from paas.errors import PaasError
 from paas.reporter import DETAIL, PROBLEM, WIDTH, clean
 
+WHO = {
+    Access.VIEWER: "For viewers of the app.",
+    Access.DEPLOYER: "For deployers of the app.",
+    Access.OWNER: "For owners of the app.",
+    Access.ADMIN: "For admins.",
+    Access.HOST: "On the host only.",
+}
+
+ALIKE = 0.75  # of difflib's ratio: one slip in four letters is, another word with as many is not
+
 
 def show_error(error: PaasError) -> None:
     """Write an error to stderr: what happened, the details, what to do; unless it was shown."""
@@ -23,7 +33,7 @@ def show_error(error: PaasError) -> None:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word most like `word`, if one is alike."""
-    return next(iter(get_close_matches(word, sorted(known), n=1)), None)
+    return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=ALIKE)), None)
 
 
 def topics(registry: Mapping[str, Command]) -> str:
@@ -60,7 +70,7 @@ def _verb_help(command: Command) -> str:
     context = command.click.make_context(command.name, [], resilient_parsing=True)
     usage = " ".join([command.name, *command.click.collect_usage_pieces(context)])
     options = [record for p in command.click.params if (record := p.get_help_record(context))]
-    access = ["On the host only."] if command.access is Access.HOST else []
+    access = [WHO[command.access]] if command.access in WHO else []
     return "\n".join(
         [
             f"-----> {usage}",
