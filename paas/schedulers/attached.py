@@ -98,15 +98,18 @@ def follow_size(window: Window | None, resize: Callable[[int, int], object]) -> 
     if window is None:
         return
 
-    def follow(rows: int, columns: int) -> bool:
+    def change(rows: int, columns: int) -> bool:
         with suppress(APIError, OSError):  # it has ended, or has not quite begun
             resize(rows, columns)
             return True
         return False
 
+    def follow(rows: int, columns: int) -> None:
+        change(rows, columns)
+
     window.on_resize(follow)
     for pause in SIZE_RETRIES:
-        if follow(*window.size):
+        if change(*window.size):
             return
         time.sleep(pause)
 
