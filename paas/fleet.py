@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from paas import checks, formation, gitset, health, kept_logs, resources, routing, vhosts
+from paas import checks, formation, gitset, health, kept_logs, resources, routing, storage, vhosts
 from paas.attempt import Attempt
 from paas.errors import ProxyUnavailable
 from paas.formation import Slot, Strategy
@@ -61,6 +61,8 @@ def bring_up(
     their current processes are stopped; bring_back() starts those again after a failure.
     """
     platform, app = attempt.platform, attempt.app
+    if not slots and kept:
+        return ()
     names = " ".join(f"{name}.{slot}" for name, slot in slots) or "nothing: all are scaled to 0"
     alone = {
         name
@@ -160,6 +162,7 @@ def spec_of(
         options=platform.store.security.get(app.id),
         volumes=plan.volumes,
         resources=resources.of_process(platform, app, row.process_type),
+        mounts=storage.of_process(platform, app, row.process_type),
         log_megabytes=kept_logs.megabytes(platform, app.id, "max-size"),
     )
 

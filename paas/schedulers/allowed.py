@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from paas.errors import StartFailed
+from paas.errors import InvalidName, StartFailed
 from paas.schedulers.profile import (
     CA_PATH,
     KERNEL_PATHS,
@@ -20,6 +20,7 @@ from paas.schedulers.profile import (
     seccomp_profile,
 )
 from paas.settings import MB, Settings
+from paas.volume import NAME, Mount
 
 IMAGE = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 LOG_SIZE = re.compile(r"[1-9][0-9]?m|100m", re.ASCII)
@@ -99,7 +100,9 @@ def _host_rules(settings: Settings) -> dict[str, Rule]:
         "SecurityOpt": _is(["no-new-privileges:true", f"seccomp={seccomp_profile()}"]),
         "ReadonlyRootfs": lambda x: isinstance(x, bool),
         "Tmpfs": _are_tmpfs,
-        "Mounts": lambda mounts: all(_is_ca_bundle(m, settings) for m in mounts),
+        "Mounts": lambda mounts: all(
+            _is_ca_bundle(m, settings) or _is_volume(m, settings) for m in mounts
+        ),
         "Memory": _between(6 * MB, 1024 * 1024 * MB),  # 6 MB is the engine's own minimum
         "MemorySwap": _between(6 * MB, 1024 * 1024 * MB),
         "MemoryReservation": _between(6 * MB, 1024 * 1024 * MB),
@@ -156,6 +159,22 @@ def _is_ca_bundle(mount: Mapping[str, Any], settings: Settings) -> bool:
         "Source": str(settings.ca_bundle),
         "Target": CA_PATH,
         "ReadOnly": True,
+        "BindOptions": {"Propagation": "rprivate"},
+    }
+
+
+def _is_volume(mount: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether it is a volume of this instance, at a place that Mount itself would take."""
+    top, name = f"{settings.root}/volumes/", str(mount.get("Source", "")).split("/")[-2:-1]
+    try:
+        wanted = Mount(0, "".join(name), str(mount.get("Target")))
+    except InvalidName:
+        return False
+    return bool(NAME.fullmatch(wanted.volume)) and mount == {
+        "Type": "bind",
+        "Source": f"{top}{wanted.volume}/data",
+        "Target": wanted.directory,
+        "ReadOnly": bool(mount.get("ReadOnly")),
         "BindOptions": {"Propagation": "rprivate"},
     }
 

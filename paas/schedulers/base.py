@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from paas.model import App, Finding, ProcessState, SecurityOptions
+from paas.volume import Mount
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class ProcessSpec:
     options: SecurityOptions = field(default_factory=SecurityOptions)
     volumes: tuple[str, ...] = ()  # VOLUME paths of the image, covered by sized tmpfs
     resources: Resources = field(default_factory=Resources)
+    mounts: tuple[Mount, ...] = ()
     log_megabytes: int = 10  # per file of its log, of which there are three
 
 
@@ -287,3 +289,18 @@ class Scheduler(Protocol):
 
     def destroy(self, app: App) -> None:
         """Remove the app's containers and its network."""
+
+    def make_volume(self, name: str, size: int) -> None:
+        """Make a file system of `size` bytes; nothing is left of one that fails.
+
+        Raises DiskFull, Unavailable.
+        """
+
+    def give_volume(self, name: str, app: App) -> None:
+        """Make all files in a volume the app's."""
+
+    def volume_usage(self, name: str) -> tuple[int, int]:
+        """Return (bytes used, bytes usable); zeros for a volume that is not there."""
+
+    def remove_volume(self, name: str) -> None:
+        """Delete a volume and its files. Raises Conflict while a process uses it."""

@@ -1,7 +1,6 @@
 """The scheduler for one host: Docker Engine through its API, nothing else."""
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from paas.schedulers import (
     networks,
     removal,
     sockets,
+    volumes,
 )
 from paas.schedulers.allowed import check_settings
 from paas.schedulers.base import (
@@ -41,7 +41,6 @@ from paas.schedulers.observe import from_inspect, from_list, missing
 from paas.schedulers.profile import container_name, container_settings
 from paas.schedulers.refusals import start_failed
 from paas.schedulers.removal import RETRIES
-from paas.schedulers.streams import read_frames
 from paas.settings import Settings
 
 KEPT: Any = {"Name": "unless-stopped"}  # Any: docker's stubs know two of the four policies
@@ -116,7 +115,9 @@ class DockerLocal:
         self.create_network(spec.app)  # beforehand: a start that fails cuts the attached stream
         container_id = self._create(spec)
         try:
-            return self._run_to_end(spec, container_id, output, timeout)
+            start = lambda: self._start_created(spec, container_id)  # noqa: E731 - a closure that fits into the line
+            with attached.deadline(self._engine, container_id, spec, timeout):
+                return attached.listen(self._engine, self._settings, container_id, start, output)
         finally:
             removal.remove_container(self._engine, container_id)
 
@@ -233,6 +234,8 @@ class DockerLocal:
     def _create(self, spec: ProcessSpec, config: dict[str, Any] | None = None) -> str:
         """Create the container; a leftover of the same name gives way."""
         config = config or self._settings_of(spec)
+        for mount in spec.mounts:
+            volumes.attach(self._settings, mount.volume)
         name = container_name(spec, self._settings)
         with self._engine.answering():
             try:
@@ -269,35 +272,6 @@ class DockerLocal:
                     return False
                 raise start_failed(spec, explanation(error)) from error
         return True
-
-    def _run_to_end(
-        self, spec: ProcessSpec, container_id: str, output: Callable[[bytes], None], timeout: float
-    ) -> int:
-        """Attach, then start, so that no byte is lost; kill at the deadline."""
-        late = threading.Event()
-        path = f"/containers/{container_id}/attach?stream=1&stdout=1&stderr=1"
-        timer = threading.Timer(timeout, self._kill_late, (container_id, late))
-        with attached.opened(self._engine, self._settings, path) as connection:
-            try:
-                self._start_created(spec, container_id)
-                timer.start()
-                for _, data in read_frames(connection.output):
-                    output(data)
-                with self._engine.answering():
-                    status = int(self._engine.api.wait(container_id, timeout=TIMEOUT)["StatusCode"])
-            finally:
-                timer.cancel()
-        if late.is_set():
-            raise StartFailed(
-                f"{spec.process_type} did not end within {timeout:.0f} s",
-                hint="Make it quicker, or run the long part after the deploy",
-            )
-        return status
-
-    def _kill_late(self, container_id: str, late: threading.Event) -> None:
-        late.set()
-        with suppress(APIError):  # it ended at the last moment
-            self._engine.api.kill(container_id)
 
     # How it goes.
 

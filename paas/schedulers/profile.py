@@ -13,7 +13,9 @@ from paas.errors import StartFailed
 from paas.model import App
 from paas.schedulers.base import ProcessSpec, process_name
 from paas.schedulers.shell import shell_line, signal_environment
+from paas.schedulers.volumes import data_folder
 from paas.settings import MB, Settings
+from paas.volume import Mount
 
 CA_PATH = (
     "/etc/paas-ca.crt"  # inside the container; works on a read-only root without ca-certificates
@@ -134,7 +136,10 @@ def _host_config(
         "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp_profile()}"],
         "ReadonlyRootfs": not spec.options.writable_root,
         "Tmpfs": _tmpfs(spec, user, memory),
-        "Mounts": [_ca_mount(settings)] if with_ca else [],
+        "Mounts": [
+            *([_ca_mount(settings)] if with_ca else []),
+            *(_volume_mount(mount, settings) for mount in spec.mounts),
+        ],
         "Memory": memory,
         "MemorySwap": memory,  # memory and swap together: no swap
         "MemoryReservation": min(spec.resources.reserved or 128 * MB, memory),
@@ -170,7 +175,8 @@ def _tmpfs(spec: ProcessSpec, user: int, memory: int) -> dict[str, str]:
             f"At most {MAX_TMPFS} tmpfs and {MAX_VOLUMES} VOLUME paths are possible",
             hint="Remove some from the Dockerfile, or with security:set",
         )
-    sizes = {_covered(path): VOLUME_SIZE for path in spec.volumes}
+    mounted = {mount.directory for mount in spec.mounts}
+    sizes = {_covered(path): VOLUME_SIZE for path in spec.volumes if path not in mounted}
     sizes |= {"/var/tmp": 16 * MB, "/run": 8 * MB, "/tmp": spec.options.tmp_size}  # noqa: S108 - in the container
     sizes |= {_covered(path): size for path, size in spec.options.tmpfs.items()}
     for path, size in sizes.items():
@@ -204,11 +210,20 @@ def _check_fits(app: App, path: str, size: int, memory: int) -> None:
 
 
 def _ca_mount(settings: Settings) -> dict[str, Any]:
-    """Return the only bind mount there is: the host's CA bundle, read-only."""
+    """Return the mount of the host's CA bundle: the only file of the host in a container."""
+    return _bind(str(settings.ca_bundle), CA_PATH, is_readonly=True)
+
+
+def _volume_mount(mount: Mount, settings: Settings) -> dict[str, Any]:
+    source = str(data_folder(settings, mount.volume))
+    return _bind(source, mount.directory, is_readonly=mount.is_readonly)
+
+
+def _bind(source: str, target: str, *, is_readonly: bool) -> dict[str, Any]:
     return {
         "Type": "bind",
-        "Source": str(settings.ca_bundle),
-        "Target": CA_PATH,
-        "ReadOnly": True,
+        "Source": source,
+        "Target": target,
+        "ReadOnly": is_readonly,
         "BindOptions": {"Propagation": "rprivate"},
     }

@@ -1,9 +1,10 @@
-"""Put firewall and routes back at boot, before nginx and containers, without the daemon."""
+"""Put firewall, routes and volumes back at boot, before nginx and containers start."""
 
 import subprocess
 import sys
 
 from paas.proxies.routes import restore_commands
+from paas.schedulers import volumes
 from paas.settings import Settings, load
 
 
@@ -11,10 +12,12 @@ def restore(settings: Settings) -> int:
     """Run the commands; return the worst exit status. Nothing is done before the first setup."""
     if not (settings.root / "nft" / "paas.nft").exists():
         return 0
-    return max(
+    done = [
         subprocess.run(command, timeout=60, check=False).returncode
         for command in restore_commands(settings)
-    )
+    ]
+    failed = volumes.attach_all(settings)  # last: the wall waits for no disk
+    return max(*done, int(bool(failed)))
 
 
 if __name__ == "__main__":

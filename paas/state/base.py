@@ -12,8 +12,8 @@ from paas.model import (
     Actor,
     App,
     AppEvent,
-    Candidate,
     AuditEntry,
+    Candidate,
     Certificate,
     Container,
     ContainerRole,
@@ -28,10 +28,11 @@ from paas.model import (
     Role,
     SecurityOptions,
     SshKey,
-    User,
     TokenKey,
+    User,
 )
 from paas.tasks import CronJob, Errand, Run
+from paas.volume import Mount, Volume
 from paas.workers import Worker
 
 
@@ -308,21 +309,6 @@ class Grants(Protocol):
         """Take a user's role away. Raises NotFound."""
 
 
-class Formation(Protocol):
-    """How many processes of each type an app wants."""
-
-    def get(self, app: int) -> Mapping[str, int]:
-        """Return {process type: quantity}; types that were never scaled are not in it."""
-
-    def preview(self, app: int, quantities: Mapping[str, int]) -> Mapping[str, int]:
-        """Return what set() would store, without storing it. Raises InvalidName as it does."""
-
-    def set(self, app: int, quantities: Mapping[str, int]) -> None:
-        """Set quantities; others stay. Raises InvalidName."""
-
-
-class Security(Protocol):
-    """The walls of an app."""
 class Tokens(Protocol):
     """Keys of machines: each for one app and a few verbs."""
 
@@ -354,6 +340,21 @@ class Audit(Protocol):
         """Yield lines, newest first: of an actor, or about an app, if one is given."""
 
 
+class Formation(Protocol):
+    """How many processes of each type an app wants."""
+
+    def get(self, app: int) -> Mapping[str, int]:
+        """Return {process type: quantity}; types that were never scaled are not in it."""
+
+    def preview(self, app: int, quantities: Mapping[str, int]) -> Mapping[str, int]:
+        """Return what set() would store, without storing it. Raises InvalidName as it does."""
+
+    def set(self, app: int, quantities: Mapping[str, int]) -> None:
+        """Set quantities; others stay. Raises InvalidName."""
+
+
+class Security(Protocol):
+    """The walls of an app."""
 
     def get(self, app: int) -> SecurityOptions:
         """Return the options; the hardened defaults when nothing was set."""
@@ -462,34 +463,6 @@ class Notices(Protocol):
         """Return how many wait, and the error of the last attempt that failed."""
 
 
-class Certificates(Protocol):
-    """The certificate of each app that has one."""
-
-    def get(self, app: int) -> Certificate | None:
-        """Return the app's certificate, with its key."""
-
-    def set(self, app: int, certificate: Certificate) -> None:
-        """Put a certificate in the place of the one there was."""
-
-    def remove(self, app: int) -> bool:
-        """Forget the certificate; return whether there was one."""
-
-
-class Adoption(Protocol):
-    """A database from a backup, checked and made fit for this instance; nothing is replaced yet."""
-
-    @property
-    def apps(self) -> tuple[App, ...]:
-        """Its apps."""
-
-    @property
-    def images(self) -> Mapping[int, frozenset[str]]:
-        """The images of their releases: {app id: image ids}."""
-
-    def commit(self) -> None:
-        """Put it in the place of this instance's database. Raises Conflict if that has apps."""
-
-
 class Runs(Protocol):
     """One-off containers and what came of them; the newest 50 that are over are kept per app."""
 
@@ -540,6 +513,62 @@ class CronJobs(Protocol):
         """Forget a job that was added. Raises NotFound."""
 
 
+class Certificates(Protocol):
+    """The certificate of each app that has one."""
+
+    def get(self, app: int) -> Certificate | None:
+        """Return the app's certificate, with its key."""
+
+    def set(self, app: int, certificate: Certificate) -> None:
+        """Put a certificate in the place of the one there was."""
+
+    def remove(self, app: int) -> bool:
+        """Forget the certificate; return whether there was one."""
+
+
+class Adoption(Protocol):
+    """A database from a backup, checked and made fit for this instance; nothing is replaced yet."""
+
+    @property
+    def apps(self) -> tuple[App, ...]:
+        """Its apps."""
+
+    @property
+    def images(self) -> Mapping[int, frozenset[str]]:
+        """The images of their releases: {app id: image ids}."""
+
+    def commit(self) -> None:
+        """Put it in the place of this instance's database. Raises Conflict if that has apps."""
+
+
+class Storage(Protocol):
+    """Named volumes, and where the apps' processes see them."""
+
+    def create(self, name: str, size: int) -> Volume:
+        """Note a volume. Raises Conflict if the name is taken, InvalidName."""
+
+    def find(self, name: str) -> Volume | None:
+        """Return the volume or None."""
+
+    def list(self) -> tuple[Volume, ...]:
+        """Return all volumes, by name."""
+
+    def destroy(self, name: str) -> None:
+        """Forget a volume. Raises Conflict while it is mounted."""
+
+    def mount(self, mount: Mount) -> None:
+        """Note a mount; the volume is the app's from now on.
+
+        Raises NotFound, and Conflict if it is another app's or if the place is taken.
+        """
+
+    def unmount(self, app: int, volume: str, directory: str | None) -> int:
+        """Forget an app's mounts of a volume, at one place or at all; return how many."""
+
+    def mounts(self, app: int | None = None, volume: str | None = None) -> tuple[Mount, ...]:
+        """Return the mounts of an app, of a volume, or all."""
+
+
 class Store(Protocol):
     """The database of one instance. Connects on first use, so that it can be made before a fork."""
 
@@ -562,9 +591,15 @@ class Store(Protocol):
     @property
     def grants(self) -> Grants: ...
     @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
     def formation(self) -> Formation: ...
     @property
     def security(self) -> Security: ...
+    @property
+    def storage(self) -> Storage: ...
     @property
     def properties(self) -> Properties: ...
     @property
@@ -597,7 +632,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""
-    def tokens(self) -> Tokens: ...
-    @property
-    def audit(self) -> Audit: ...
-    @property

@@ -26,6 +26,7 @@ from paas.state.recovery import SqliteRecovery
 from paas.state.releases import SqliteReleases
 from paas.state.runs import SqliteRuns
 from paas.state.security import SqliteSecurity
+from paas.state.storage import SqliteStorage
 from paas.state.tokens import SqliteTokens
 from paas.state.users import SqliteUsers
 
@@ -44,12 +45,13 @@ class SqliteStore:
         self.deploys = SqliteDeploys(self._database)
         self.containers = SqliteContainers(self._database, settings)
         self.keys = SqliteKeys(self._database)
-        self.formation = SqliteFormation(self._database)
-        self.security = SqliteSecurity(self._database)
         self.users = SqliteUsers(self._database)
         self.grants = SqliteGrants(self._database)
+        self.storage = SqliteStorage(self._database)
         self.tokens = SqliteTokens(self._database)
         self.audit = SqliteAudit(self._database)
+        self.formation = SqliteFormation(self._database)
+        self.security = SqliteSecurity(self._database)
         self.properties = SqliteProperties(self._database)
         self.recovery = SqliteRecovery(self._database)
         self.journal = SqliteJournal(self._database)

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any
 
-from paas.errors import EngineUnavailable, ImageMissing, StartFailed
+from paas.errors import DiskFull, EngineUnavailable, ImageMissing, StartFailed
 from paas.model import App, Finding, ProcessState
 from paas.reporter import clean
 from paas.schedulers.base import (
@@ -69,6 +69,8 @@ class FakeScheduler:
         self.programs = dict(programs or {})
         self.images: set[str] | None = None  # None: every image exists
         self.is_down = False
+        self.disk_is_full = False
+        self.stored: dict[str, tuple[int, int | None]] = {}  # volume -> size, owner
         self.networks: set[int] = set()
         self.open_connections: dict[str, int] = {}
         self.started: list[ProcessSpec] = []
@@ -329,6 +331,20 @@ class FakeScheduler:
         for container_id in [i for i, c in self.running.items() if c.spec.app.id == app.id]:
             self._remove(container_id)
         self.networks.discard(app.id)
+
+    def make_volume(self, name: str, size: int) -> None:
+        if self.disk_is_full:
+            raise DiskFull("The disk is full")
+        self.stored[name] = (size, None)
+
+    def give_volume(self, name: str, app: App) -> None:
+        self.stored[name] = (self.stored[name][0], app.uid)
+
+    def volume_usage(self, name: str) -> tuple[int, int]:
+        return (0, self.stored[name][0]) if name in self.stored else (0, 0)
+
+    def remove_volume(self, name: str) -> None:
+        self.stored.pop(name, None)
 
     # How it does it.
 
