@@ -13,7 +13,8 @@ from tests.journeys.instance import Instance
 DEPLOYS, WARM, FEW = 200, 12, 20  # releases:set retention is 10
 QUIET = 150.0  # seconds: what is pruned once a minute has then been pruned
 GROWS = 2.0  # MB that a process may seem to grow by, for what it shares changes
-PACKS = 150  # files of a repository's packs: they are joined at 50 packs of up to three files
+# Packs, of two or three files, are joined at 50; notes on caches are few; each deploy has a log.
+LIMITS = {"files of packs": 150, "notes on build caches": 20, "logs of deploys": None}
 
 
 @dataclass
@@ -60,7 +61,7 @@ def at_rest(instance: Instance, app: LiveApp) -> Counter[str]:
 
 def kind_row(kind: str, before: int, after: int, deploys: int) -> Row:
     """Return how many more there are."""
-    limit = {"files of packs": PACKS, "logs of deploys": None}.get(kind, 0)
+    limit = LIMITS.get(kind, 0)
     more = Sample((float(after - before),))
     return Row(f"{kind} more after {deploys} deploys", more, "", limit, note=f"{before}, {after}")
 

@@ -4,7 +4,7 @@ import contextlib
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import docker
@@ -16,13 +16,46 @@ from tests.journeys.instance import Instance
 # What the background process calls itself, and the door's, which is a program of its own.
 NAMES = {"paas-background": "background", "python": "ssh door"}
 OURS = {"users", "work"}  # folders of the tests
-PACK = re.compile(r"\.git/objects/")
-DEPLOY_LOG = re.compile(r"log/deploys/")
+# Files whose number goes up and down by a rule of its own; all others are told by their folder.
+NUMBER = re.compile(r"[0-9]+")
+RULED = {
+    "files of packs": re.compile(r"repos/N\.git/objects/"),
+    "logs of deploys": re.compile(r"log/deploys/"),
+    "notes on build caches": re.compile(r"run/contexts/|build-cache\.json"),
+}
 
 
 def count(instance: Instance) -> Counter[str]:
-    """Return how many there are of each kind of thing: in the engine, on disk, in the kernel."""
-    return Counter(_kinds(instance))
+    """Return how many there are of each kind of thing: in the engine, in the kernel, on disk."""
+    folders = Counter[str]()
+    for name, number in files(instance).items():
+        ruled = (kind for kind, form in RULED.items() if form.match(name))
+        folder, slash, _ = name.partition("/")
+        folders[next(ruled, f"files in {folder}" if slash else "files")] += number
+    return objects(instance) + folders
+
+
+def objects(instance: Instance) -> Counter[str]:
+    """Return how many there are of each kind of thing that is no file."""
+    label = {"label": f"paas.instance={instance.id}"}
+    rules = ["nft", "list", "table", "inet", table(load(instance.environ))]
+    listed = subprocess.run(rules, capture_output=True, text=True, check=True, timeout=20).stdout
+    with contextlib.closing(docker.APIClient()) as engine:
+        found = {
+            "containers": engine.containers(all=True, filters=label),
+            "networks": engine.networks(filters=label),
+            "volumes": engine.volumes(filters=label)["Volumes"] or (),
+            "images": engine.images(filters=label),
+            "lines of firewall": listed.splitlines(),
+        }
+    return Counter({kind: len(each) for kind, each in found.items()})
+
+
+def files(instance: Instance) -> Counter[str]:
+    """Return how many files there are of each name; all numbers in names are N."""
+    paths = (path.relative_to(instance.root) for path in instance.root.rglob("*"))
+    ours = (str(path) for path in paths if path.parts[0] not in OURS)
+    return Counter(NUMBER.sub("N", name) for name in ours if not (instance.root / name).is_dir())
 
 
 def processes(instance: Instance) -> Mapping[str, int]:
@@ -59,24 +92,3 @@ def name_of(pid: int) -> str:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().strip()
     return ""
-
-
-def _kinds(instance: Instance) -> Iterator[str]:
-    """Return the kind of each thing."""
-    label = {"label": f"paas.instance={instance.id}"}
-    with contextlib.closing(docker.APIClient()) as engine:
-        yield from ("containers" for _ in engine.containers(all=True, filters=label))
-        yield from ("networks" for _ in engine.networks(filters=label))
-        yield from ("volumes" for _ in engine.volumes(filters=label)["Volumes"] or ())
-        yield from ("images" for _ in engine.images(filters=label))
-    rules = ["nft", "list", "table", "inet", table(load(instance.environ))]
-    done = subprocess.run(rules, capture_output=True, text=True, check=True, timeout=20)
-    yield from ("lines of firewall" for _ in done.stdout.splitlines())
-    for path in instance.root.rglob("*"):
-        name = str(path.relative_to(instance.root))
-        if name.split("/", maxsplit=1)[0] in OURS or path.is_dir():
-            continue
-        if DEPLOY_LOG.match(name):
-            yield "logs of deploys"
-        else:
-            yield "files of packs" if PACK.search(name) else "files"
