@@ -7,7 +7,7 @@ from contextlib import suppress
 from paas import deploy as pipeline
 from paas import workers
 from paas.errors import Conflict, PaasError
-from paas.model import Actor, Deploy
+from paas.model import Actor, Deploy, DeployState
 from paas.platform import Platform
 
 PATIENCE = 60.0  # seconds for a deploy to undo itself: its containers are stopped
@@ -55,6 +55,13 @@ def _undo_for_the_dead(platform: Platform, deploy: Deploy, actor: Actor) -> None
 def _explain(platform: Platform, deploy: Deploy) -> Conflict:
     now = platform.store.deploys.get(deploy.id)
     app = platform.store.apps.by_id(deploy.app_id)
+    if now.state is DeployState.SWITCHED:
+        version = f"v{now.version}" if now.version else "what it changed"
+        return Conflict(
+            f"Deploy {deploy.id} cannot be cancelled any more: {version} is live, and a postdeploy"
+            f" command runs to its end, for at most {platform.settings.release_timeout} s",
+            hint=f"To take it back then: releases:rollback {app.name}",
+        )
     return Conflict(
         f"Deploy {deploy.id} cannot be cancelled: it is {now.state}",
         hint=f"To take back what it made: releases:rollback {app.name}"

@@ -25,7 +25,7 @@ from paas.model import (
     Release,
 )
 from paas.platform import Platform
-from paas.reporter import TerminalSink
+from paas.reporter import STEP, TerminalSink
 from paas.workers import Worker, shielded
 
 
@@ -75,13 +75,13 @@ def rollback(
     *,
     keep_config: bool = False,
 ) -> Release:
-    """Make an old release (default: the one before the current) current again, as a new release.
+    """Make an old release (default: see retention.find_target) current again, as a new release.
 
     Its config comes with it, unless `keep_config`. Raises NotFound if there is no such release, or
     if its image is gone, with those that are possible.
     """
     target = retention.find_target(platform, app, version)
-    by = Cause(actor, f"rollback to v{target.version}")
+    by = Cause(actor, retention.rollback_reason(target.version))
     if keep_config:
         return _activate_again(platform, app, by, lambda: read_environment(platform, app), target)
     return _activate_again(platform, app, by, lambda: environment_of(target), target)
@@ -184,10 +184,18 @@ def scale(
         kept = _current_but(platform, app, (), slots)
         running = {(row.process_type, row.slot) for row in kept}
         missing = [slot for slot in slots if slot not in running]
+        _tell_leaving(attempt, kept)
         _replace(attempt, release, missing, kept, stored)
         shown = " ".join(f"{name}={count}" for name, count in counts.items())
         attempt.reporter.milestone(f"{app.name} v{release.version} runs {shown}")
     return True
+
+
+def _tell_leaving(attempt: Attempt, kept: Sequence[Container]) -> None:
+    rows = attempt.platform.store.containers.of(attempt.app.id, ContainerRole.CURRENT)
+    leaving = " ".join(row.process for row in rows if row not in kept)
+    if leaving:
+        attempt.reporter.line(STEP, f"Stopping {leaving} when their connections have ended")
 
 
 def start(platform: Platform, app: App, actor: Actor) -> None:

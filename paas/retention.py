@@ -4,7 +4,8 @@ Images that no release has (of deploys that failed) go in the same way.
 """
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from paas.crew import Job, run_here
 from paas.errors import Conflict, InvalidName, NotFound, PaasError, Unavailable
@@ -14,6 +15,7 @@ from paas.platform import Platform
 TOPIC = "releases"
 RETENTION = 10
 MOST = 1000
+ROLLBACK = re.compile(r"rollback to v([0-9]+)", re.ASCII)
 PRUNE, LIMIT = "prune", 300.0  # lane, and seconds for one app
 log = logging.getLogger(__name__)
 
@@ -39,9 +41,15 @@ def restorable(platform: Platform, app: App) -> tuple[Release, ...]:
 
 
 def find_target(platform: Platform, app: App, version: int | None) -> Release:
-    """Return the release to go back to (default: the one before the current). Raises NotFound."""
+    """Return the release to go back to. Raises NotFound.
+
+    Default: the one before what is current now. After a rollback to v2 that is v1, so that to go
+    back twice goes further back, and not to what was just left.
+    """
     possible = restorable(platform, app)
-    earlier = (r for r in platform.store.releases.list(app.id) if r.version < (app.version or 0))
+    listed = platform.store.releases.list(app.id)
+    origin = _origin(listed, app.version or 0)
+    earlier = (r for r in listed if r.version < origin)
     wanted = version or next((release.version for release in earlier), None)
     if wanted is not None and wanted == app.version:
         raise Conflict(f"v{wanted} is the current release of {app.name}")
@@ -55,6 +63,19 @@ def find_target(platform: Platform, app: App, version: int | None) -> Release:
         else f"{app.name} has no release to go back to",
         hint=f"Possible: {names}" if names else f"Build it anew: ps:rebuild {app.name}, or push",
     )
+
+
+def rollback_reason(version: int) -> str:
+    """Return the reason of a release that brings this version back."""
+    return f"rollback to v{version}"
+
+
+def _origin(releases: Sequence[Release], version: int) -> int:
+    """Return the version that this one is a copy of, through all rollbacks; its own otherwise."""
+    reasons = {release.version: release.reason for release in releases}
+    while match := ROLLBACK.fullmatch(reasons.get(version, "")):
+        version = int(match[1])
+    return version
 
 
 def prune(platform: Platform, app: App) -> None:

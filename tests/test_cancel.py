@@ -98,6 +98,15 @@ def test_a_deploy_that_is_over_cannot_be_cancelled(live: World) -> None:
     assert "releases:rollback shop" in caught.value.hint
 
 
+def test_a_deploy_that_is_live_and_runs_its_postdeploy_says_so(live: World) -> None:
+    record = live.store.deploys.start(live.app().id, ANNA, "push", None, None)
+    for state in (DeployState.HEALTHY, DeployState.SWITCHED):
+        live.store.deploys.advance(record.id, state)
+    with pytest.raises(Conflict, match="is live, and a postdeploy") as caught:
+        cancel.cancel(live.platform, record, BEN)
+    assert "releases:rollback shop" in caught.value.hint
+
+
 def test_a_pid_that_is_used_again_is_never_signalled(live: World) -> None:
     record = live.store.deploys.start(live.app().id, ANNA, "push", None, None)
     bystander = FORK.Process(target=time.sleep, args=(60,))

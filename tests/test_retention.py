@@ -106,6 +106,17 @@ def test_without_a_number_the_release_before_comes_back(live: World) -> None:
     assert live.current().processes[0].command == "2"
 
 
+def test_a_second_rollback_goes_further_back_until_there_is_no_more(live: World) -> None:
+    for command in ("2", "1"):
+        operate.rollback(live.platform, live.app(), ANNA)
+        assert live.current().processes[0].command == command
+    with pytest.raises(NotFound, match="no release to go back to"):
+        operate.rollback(live.platform, live.app(), ANNA)
+    live.push(procfile="web: 4")
+    operate.rollback(live.platform, live.app(), ANNA)
+    assert live.current().processes[0].command == "1"
+
+
 def test_config_can_be_kept_in_a_rollback(live: World) -> None:
     operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
     operate.rollback(live.platform, live.app(), ANNA, 2, keep_config=True)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 import click
@@ -110,7 +111,7 @@ def config_clear(context: Context, app: str | None, is_global: bool, no_restart:
 def config_get(
     context: Context, app: str | None, keys: tuple[str, ...], is_global: bool, quoted: bool
 ) -> None:
-    """Print one value as it is; exit 1 if it is not set."""
+    """Print one value as it is, on a terminal without what steers it; exit 1 if it is not set."""
     found, keys = choose(context, app, keys, is_global=is_global)
     if len(keys) != 1:
         raise UsageError("One key is wanted", hint="As in: config:get APP KEY")
@@ -120,8 +121,9 @@ def config_get(
         raise PaasError(
             f"{clean(key)} is not set for {_name(found)}", hint=f"{keys_of} lists what is set"
         )
-    # color: else click takes escape sequences out of it
-    click.echo(quote(values[key]) if quoted else values[key], color=True)
+    shown = quote(values[key]) if quoted else values[key]
+    # Byte by byte for a program; a terminal would obey what steers it. color: click's own cleaning
+    click.echo(clean(shown) if sys.stdout.isatty() else shown, color=True)
 
 
 @command(

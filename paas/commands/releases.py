@@ -121,13 +121,16 @@ def releases_diff(context: Context, app: str, old: str | None, new: str | None, 
 def releases_rollback(context: Context, app: str, version: str | None, keep_config: bool) -> None:
     """Make an earlier release (default: the one before) current again, as a new release.
 
+    Twice in a row goes further back: after a rollback to v2 the one before is v1.
+
     Image and config come back; nothing is built. Databases, volumes and domains are not touched.
     To go forward again, push something new or run ps:rebuild: for git the old commit is
     "Everything up-to-date".
     """
     number = parse_version(version) if version else None
     found = context.app(app)
-    operate.rollback(context.platform, found, context.actor, number, keep_config=keep_config)
+    made = operate.rollback(context.platform, found, context.actor, number, keep_config=keep_config)
+    click.echo(f"{DETAIL}v{made.version} is a {made.reason}")
     config = ", config" if keep_config else ""
     click.echo(f"{DETAIL}Not rolled back: databases, volumes, domains{config}")
     click.echo(f"{DETAIL}Forward again: push something new, or ps:rebuild {app}")

@@ -120,7 +120,10 @@ def show_report(
 
 def show_values(values: Iterable[tuple[str, object]]) -> None:
     """Print `Key: value` lines with the values aligned; a key may come more than once."""
-    lines = [(f"{key.replace('-', ' ').capitalize()}:", _text(value)) for key, value in values]
+    lines = [
+        (f"{key.replace('-', ' ').replace('_', ' ').capitalize()}:", _text(value))
+        for key, value in values
+    ]
     width = max((len(label) for label, _ in lines), default=0)
     for label, text in lines:
         click.echo(f"{DETAIL}{label:{width}}  {text}".rstrip())

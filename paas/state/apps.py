@@ -13,10 +13,12 @@ from paas.state.events import write_event
 from paas.workers import Worker, this_process
 
 UNBORN = ("apps", "first-push")  # the property that says which process pushes
-
 NETWORKS = 2048  # /27 subnets in a /16
 SELECT = """SELECT apps.*, releases.version FROM apps
             LEFT JOIN releases ON releases.id = apps.release_id"""
+
+ALIKE = 0.75  # of difflib's ratio: one slip in four letters
+DIGITS = "-0123456789"
 
 
 class SqliteApps:
@@ -139,8 +141,10 @@ def missing_app(name: str, known: Sequence[str]) -> NotFound:
 
 
 def nearest_name(name: str, known: Sequence[str]) -> str | None:
-    """Return the known name most like `name`, if one is alike."""
-    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+    """Return the known name most like `name`, if one is alike; `shop2` is no slip for `shop1`."""
+    bare = name.rstrip(DIGITS)
+    others = [other for other in known if other.rstrip(DIGITS) != bare]
+    return next(iter(difflib.get_close_matches(name, others, n=1, cutoff=ALIKE)), None)
 
 
 def _this_process() -> str:

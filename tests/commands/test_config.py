@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 
@@ -66,6 +67,14 @@ def test_values_survive_as_they_were_typed(paas: Person, shop: App) -> None:
     value = " a=b 'c' \"d\" $HOME\n-e \x1b[31m\x07"
     assert paas("config:set", "shop", f"KEY={value}").status == 0
     assert paas("config:get", "shop", "KEY").out == f"{value}\n"
+
+
+def test_a_terminal_is_not_steered_by_a_value(
+    paas: Person, shop: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paas("config:set", "shop", "KEY=a\x1b[31mb")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert paas("config:get", "shop", "KEY").out == "ab\n"
 
 
 def test_encoded_values_are_decoded(paas: Person, shop: App) -> None:

@@ -35,7 +35,9 @@ def test_info_shows_each_step_with_its_duration(paas: Person, shop: App) -> None
     assert " ".join(steps) == "received building built releasing starting healthy switched"
     total = sum(step["seconds"] for step in values["steps"])
     assert total == pytest.approx(values["seconds"], abs=0.1)
-    assert "Step building:" in paas("deploys:info", "shop", "1").out
+    shown = paas("deploys:info", "shop", "1").out
+    assert "Step building:" in shown
+    assert "Started at:" in shown
 
 
 def test_the_log_is_replayed_whole(paas: Person, shop: App) -> None:

@@ -150,6 +150,13 @@ def test_scale_starts_more_and_says_so(paas: Person, shop: App) -> None:
     assert report(paas)["processes"] == 2
 
 
+def test_a_scale_to_less_starts_nothing_and_says_what_goes(paas: Person, shop: App) -> None:
+    paas("ps:scale", "shop", "web=2")
+    typed = paas("ps:scale", "shop", "web=1")
+    assert "Stopping web.2 when their connections have ended" in typed.out
+    assert "Starting" not in typed.out
+
+
 def test_a_scale_that_skips_the_deploy_waits_for_the_next(paas: Person, shop: App) -> None:
     assert "Stored" in paas("ps:scale", "--skip-deploy", "shop", "web=2").out
     assert report(paas)["processes"] == 1

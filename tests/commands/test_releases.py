@@ -69,6 +69,7 @@ def test_before_the_first_release_there_is_nothing_to_compare(paas: Person, shop
 def test_rollback_says_what_stays_and_how_to_go_forward(paas: Person, shop: App) -> None:
     typed = paas("releases:rollback", "shop", "v2", "--keep-config")
     assert typed.status == 0, typed.err
+    assert "is a rollback to v2" in typed.out
     assert "Not rolled back: databases, volumes, domains, config" in typed.out
     assert "ps:rebuild shop" in typed.out
     assert paas("config:keys", "shop", "--quiet").out == "B\n"

@@ -90,3 +90,10 @@ def test_a_change_to_a_destroyed_app_is_not_found(store: SqliteStore, shop: App)
         store.config.change(shop.id, {"KEY": "value"})
     with pytest.raises(NotFound):
         store.apps.set_desired(shop.id, Desired.STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("shpo", "shop"), ("shop-api", None), ("blog", None), ("shop2", None)]
+)
+def test_only_a_slip_of_the_hand_is_taken_for_one(typed: str, meant: str | None) -> None:
+    assert apps.nearest_name(typed, ["shop", "shop1"]) == meant
