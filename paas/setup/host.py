@@ -46,6 +46,7 @@ def include_in_nginx(settings: Settings, report: Report) -> None:
     text = f"# Written by paas setup.\ninclude {wanted}[f];\n"
     if not file.is_file() or file.read_text() != text:
         file.write_text(text)
+        (settings.nginx / "unread").touch()  # the proxy reloads, also where no vhost is new
         report(f"wrote {file}")
     _yield_default_server(settings, report)
 

@@ -5,6 +5,7 @@ that bootstrap.sh installed stay: others may use them by now.
 """
 
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from paas.errors import PaasError, UsageError
+from paas.firewall import builds_table
 from paas.proxies.routes import removal_commands
 from paas.reporter import DETAIL, STEP
 from paas.schedulers.uninstall import remove_all
@@ -47,9 +49,7 @@ def remove(settings: Settings, report: Report, *, keep_data: bool) -> None:
     open_openssh_door(replace(settings, openssh=False), report)
     remove_all(settings, report, keep_volumes=keep_data)
     _leave_nginx(settings, report)
-    for command in removal_commands(settings):
-        subprocess.run(command, capture_output=True, timeout=30, check=False)
-    report("took firewall and routes out of the kernel")
+    _leave_kernel(settings, report)
     forget_kernel(settings, report)
     _remove_user(settings, report)
     if keep_data:
@@ -75,6 +75,20 @@ def _reload_nginx(settings: Settings) -> None:
     """Let a running nginx forget the sites; one that does not run has nothing to forget."""
     if settings.nginx_pid.is_file():
         subprocess.run(("nginx", "-s", "reload"), capture_output=True, timeout=30, check=False)
+
+
+def _leave_kernel(settings: Settings, report: Report) -> None:
+    """Remove wall and routes; the wall around builds too, if no other instance needs it."""
+    for command in removal_commands(settings):
+        subprocess.run(command, capture_output=True, timeout=30, check=False)
+    command = ("nft", "list", "tables")
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
+    builds = builds_table()
+    if set(re.findall(r"^table inet (paas_\S+)$", listed, re.MULTILINE)) <= {builds}:
+        for family in ("inet", "bridge"):
+            command = ("nft", "delete", "table", family, builds)
+            subprocess.run(command, capture_output=True, timeout=30, check=False)
+    report("took firewall and routes out of the kernel")
 
 
 def _remove_user(settings: Settings, report: Report) -> None:

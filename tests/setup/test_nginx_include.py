@@ -15,6 +15,7 @@ def settings(tmp_path: Path) -> Settings:
     etc = tmp_path / "etc"
     for folder in ("conf.d", "sites-enabled", "sites-available"):
         (etc / folder).mkdir(parents=True)
+    (tmp_path / "data" / "nginx").mkdir(parents=True)
     (etc / "nginx.conf").write_text(CONF % (etc, etc))
     return Settings(root=tmp_path / "data", nginx_conf=etc / "nginx.conf")
 
@@ -24,6 +25,7 @@ def test_one_file_includes_the_vhosts_and_is_written_once(settings: Settings) ->
     include_in_nginx(settings, said.append)
     file = settings.nginx_conf.parent / "conf.d" / "paas.conf"
     assert f"include {settings.root}/nginx/paas.con[f];" in file.read_text()
+    assert (settings.nginx / "unread").exists()  # so that kept vhosts are served again
     said.clear()
     include_in_nginx(settings, said.append)
     assert said == []
