@@ -37,6 +37,10 @@ CORE = (
     "crew",
     "hearing",
     "repair",
+    "oneoff",
+    "cron",
+    "tasks",
+    "schedule",
 )
 
 

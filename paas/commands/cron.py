@@ -26,7 +26,7 @@ from paas.reporter import STEP, clean
 from paas.schedule import parse_schedule
 from paas.tasks import CronJob, Run, RunKind
 
-KEYS = ("maintenance", "failing", "task-count")
+KEYS = ("maintenance", "global-maintenance", "failing", "task-count")
 COMMAND_BYTES = 4096  # as of a Procfile's line
 MOST = 100  # jobs of one app
 
@@ -182,17 +182,27 @@ def cron_resume(context: Context, app: str, job: str) -> None:
 @command(
     "cron:set",
     access=Access.DEPLOYER,
-    examples=("cron:set shop maintenance true", "cron:set shop maintenance"),
+    examples=(
+        "cron:set shop maintenance true",
+        "cron:set shop maintenance",
+        "cron:set --global maintenance true",
+    ),
 )
-@click.argument("app")
-@click.argument("key", type=click.Choice([cron.MAINTENANCE]))
-@click.argument("value", default="", type=click.Choice(["", "true", "false"]))
-def cron_set(context: Context, app: str, key: str, value: str) -> None:
-    """Set `maintenance true` to follow no schedule of the app; an empty value clears it."""
-    found = context.app(app)
-    value = value if value == cron.ON else ""
-    context.platform.store.properties.set(found.id, cron.TOPIC, key, value)
-    click.echo(f"{STEP}Schedules of {app} are {'not ' if value else ''}followed")
+@click.option("--global", "is_global", is_flag=True, help="For all apps; then no APP is given.")
+@click.argument("words", nargs=-1, required=True, metavar="[APP] maintenance [true]")
+def cron_set(context: Context, words: tuple[str, ...], is_global: bool) -> None:
+    """Set `maintenance true` to follow no schedule of an app, or of any; no value clears it."""
+    if is_global:
+        context.require(Access.ADMIN)
+    app, key, value = ("", *words, "")[:3] if is_global else (*words, "", "")[:3]
+    found = None if is_global else context.app(app)
+    is_known = key == cron.MAINTENANCE and value in {"", cron.ON, "false"}
+    if not is_known or len(words) > (2 if is_global else 3):
+        raise UsageError("There is only one property", hint="As in: cron:set APP maintenance true")
+    value = cron.ON if value == cron.ON else ""
+    context.platform.store.properties.set(found.id if found else None, cron.TOPIC, key, value)
+    whose = f"Schedules of {app}" if app else "Schedules"
+    click.echo(f"{STEP}{whose} are {'not ' if value else ''}followed")
 
 
 @command(
@@ -215,8 +225,11 @@ def _report(context: Context, app: App) -> dict[str, object]:
     jobs = store.cron.of(app.id)
     last = {job.id: _last(context, app, job) for job in jobs}
     failing = [job_id for job_id, run in last.items() if run and run.has_failed]
-    maintenance = store.properties.get(app.id, cron.TOPIC).get(cron.MAINTENANCE) == cron.ON
-    return dict(zip(KEYS, (maintenance, failing, len(jobs)), strict=True))
+    own, of_all = (
+        store.properties.get(whose, cron.TOPIC).get(cron.MAINTENANCE) == cron.ON
+        for whose in (app.id, None)
+    )
+    return dict(zip(KEYS, (own, of_all, failing, len(jobs)), strict=True))
 
 
 def _as_json(context: Context, app: App, job: CronJob) -> dict[str, object]:

@@ -10,7 +10,6 @@ from paas import oneoff, probe, terminal
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import JSON, heading, listing, number, show_json
 from paas.commands.run import find_process, with_term
-from paas.errors import Forbidden
 from paas.model import App, ContainerRole
 from paas.reporter import STEP, clean
 from paas.schedulers.base import Beside, Usage
@@ -57,8 +56,8 @@ def debug(
     With --cap, which is for admins, it runs as its own root with nothing but this capability.
     """
     found = context.app(app)
-    if capabilities and not context.actor.is_admin:
-        raise Forbidden("Capabilities are given by admins only", hint=f"Without one: debug {app}")
+    if capabilities:
+        context.require(Access.ADMIN)
     target, argv = find_process(context, found, words)
     line = shlex.join(argv) if argv else oneoff.SHELL
     errand = Errand(RunKind.DEBUG, line, context.actor.name, oneoff.DAY)

@@ -7,6 +7,7 @@ these back and lets the profile's own validator judge the rest.
 import copy
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -18,10 +19,10 @@ from docker.errors import APIError, NotFound
 
 from paas.errors import ImageMissing, StartFailed
 from paas.schedulers.allowed import check_settings
-from paas.schedulers.base import Beside, Streams, Window
+from paas.schedulers.base import Beside, ProcessSpec, Streams, Window
 from paas.schedulers.engine import HTTP_CONFLICT, TIMEOUT, Engine
 from paas.schedulers.removal import remove_container
-from paas.schedulers.streams import Hijacked, hijack
+from paas.schedulers.streams import Hijacked, hijack, read_frames
 from paas.settings import Settings
 from paas.workers import shielded
 
@@ -139,6 +140,47 @@ def attach(
         follow_size(streams.window, lambda h, w: engine.api.resize(container_id, h, w))
         connection.carry(streams)
     return wait_for_end(engine, container_id)
+
+
+def listen(
+    engine: Engine,
+    settings: Settings,
+    container_id: str,
+    start: Callable[[], None],
+    output: Callable[[bytes], None],
+) -> int:
+    """As attach(), without input: hand over what it writes; return the exit status."""
+    path = f"/containers/{container_id}/attach?stream=1&stdout=1&stderr=1"
+    with opened(engine, settings, path) as connection:
+        start()
+        for _, data in read_frames(connection.output):
+            output(data)
+    return wait_for_end(engine, container_id)
+
+
+@contextmanager
+def deadline(
+    engine: Engine, container_id: str, spec: ProcessSpec, timeout: float
+) -> Iterator[None]:
+    """Kill the container when its time is over. Raises StartFailed then."""
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        with suppress(APIError):  # it ended at the last moment
+            engine.api.kill(container_id)
+
+    timer = threading.Timer(timeout, kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise StartFailed(
+            f"{spec.process_type} did not end within {timeout:.0f} s",
+            hint="Make it quicker, or run the long part after the deploy",
+        )
 
 
 def create_exec(

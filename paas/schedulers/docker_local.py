@@ -223,8 +223,6 @@ class DockerLocal:
         """Close idle connections to the engine; the next use opens new ones."""
         self._engine.close()
 
-    # How a container comes to be.
-
     def _settings_of(self, spec: ProcessSpec) -> dict[str, Any]:
         with_ca = self._settings.ca_bundle.is_file()
         config = container_settings(spec, self._settings, with_ca=with_ca)
@@ -272,8 +270,6 @@ class DockerLocal:
                     return False
                 raise start_failed(spec, explanation(error)) from error
         return True
-
-    # How it goes.
 
     def _stop_one(self, container_id: str, timeout: float, ended: Callable[[str], None]) -> None:
         """Let the engine send TERM and, after the timeout, KILL: it does so even if we die."""

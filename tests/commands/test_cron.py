@@ -39,8 +39,10 @@ def test_a_job_is_suspended_and_followed_again(paas: Person, job: str) -> None:
     paas("cron:resume", "shop", job)
     assert "suspended" not in paas("cron:list", "shop").out
     paas("cron:set", "shop", "maintenance", "true")
+    paas("cron:set", "--global", "maintenance", "true")
     assert json.loads(paas("cron:report", "shop", "--format", "json").out) == {
         "maintenance": True,
+        "global-maintenance": True,
         "failing": [],
         "task-count": 1,
     }
@@ -50,6 +52,12 @@ def test_a_job_that_was_added_is_removed_one_of_app_json_is_not(paas: Person, jo
     assert paas("cron:remove", "shop", job).status == 0
     assert json.loads(paas("cron:list", "shop", "--format", "json").out) == []
     assert paas("cron:remove", "shop", job).status == 20
+
+
+def test_only_admins_suspend_all_apps(paas: Person, job: str) -> None:
+    paas.user("bob", "deployer", "shop")
+    assert paas.typing("bob", "cron:set", "--global", "maintenance", "true").status == 1
+    assert paas.typing("bob", "cron:suspend", "shop", job).status == 0
 
 
 @pytest.mark.parametrize(
@@ -65,6 +73,8 @@ def test_a_job_that_was_added_is_removed_one_of_app_json_is_not(paas: Person, jo
         (("cron:logs", "shop", "nothing"), 20),
         (("cron:suspend", "shop", "nothing"), 20),
         (("cron:set", "shop", "mailto", "a@b"), 2),
+        (("cron:set", "shop", "maintenance", "maybe"), 2),
+        (("cron:set", "shop", "maintenance", "true", "more"), 2),
     ],
 )
 def test_what_cannot_be_is_refused(
