@@ -63,11 +63,12 @@ class Trail:
     def end(self, status: int) -> None:
         """Complete the line, or write it for a command that was refused."""
         seconds = time.monotonic() - self.started
+        entry = replace(self.entry, status=status, seconds=seconds)
         with _kept_going():
             if self.number:
-                self.audit.end(self.number, status, seconds)
+                self.audit.end(self.number, entry)
             else:
-                self.audit.add(replace(self.entry, status=status, seconds=seconds))
+                self.audit.add(entry)
 
 
 @contextmanager

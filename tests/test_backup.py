@@ -12,7 +12,7 @@ import pytest
 
 from paas.backup import archive, transfer
 from paas.errors import Conflict, PaasError
-from paas.model import ContainerRole, DeployState, SshKey
+from paas.model import AuditEntry, ContainerRole, DeployState, Role, SshKey, Token, TokenKey
 from paas.reconcile import Reconciler
 from tests.world import ANNA, World, make_world
 
@@ -69,6 +69,36 @@ def test_apps_config_releases_keys_and_the_owner_s_files_come_back(old: World, n
     key = new.settings.door / "ssh_host_ed25519_key"
     assert (key.read_text(), key.stat().st_mode & 0o777) == ("the host's key", 0o640)
     assert list(new.settings.root.glob(".backup-*")) == []
+
+
+def test_users_roles_tokens_and_the_audit_log_come_back(old: World, new: World) -> None:
+    app = old.app().id
+    old.store.users.add("ben")
+    old.store.grants.set(app, "ben", Role.DEPLOYER)
+    key = SshKey("ci", "ssh-ed25519", "BBBB", "SHA256:ci", 1.0)
+    old.store.tokens.add(TokenKey(Token(app, "ci", frozenset({"logs"})), key, "anna"))
+    old.store.audit.add(AuditEntry(1.0, "ben", "ssh", None, "logs", "shop", status=0))
+    restore(new, export(old))
+    assert [(user.name, user.is_admin) for user in new.store.users.list()] == [
+        ("anna", True),
+        ("ben", False),
+    ]
+    assert new.store.grants.of_app(new.app().id) == {"ben": Role.DEPLOYER}
+    assert [made.token.verbs for made in new.store.tokens.of_app(new.app().id)] == [{"logs"}]
+    assert [line.actor for line in new.store.audit.read(9)] == ["ben"]
+
+
+def test_the_line_of_an_import_is_in_the_log_that_was_imported(old: World, new: World) -> None:
+    for n in range(3):
+        old.store.audit.add(AuditEntry(float(n), "ben", "ssh", None, "logs"))
+    entry = AuditEntry(9.0, "root", "local", None, "backup:import")
+    number = new.store.audit.add(entry)
+    restore(new, export(old))
+    new.store.audit.end(number, replace(entry, status=0, seconds=1.0))
+    assert [(line.verb, line.status) for line in new.store.audit.read(9)] == [
+        ("backup:import", 0),
+        *[("logs", None)] * 3,
+    ]
 
 
 def test_processes_get_addresses_of_the_new_host_and_are_started(old: World, new: World) -> None:

@@ -34,12 +34,15 @@ class SqliteAudit:
                 self._drop_oldest(entry.actor)
         return number
 
-    def end(self, number: int, status: int, seconds: float) -> None:
+    def end(self, number: int, entry: AuditEntry) -> None:
         with self._database.write(durable=False):
-            self._database.execute(
-                "UPDATE audit SET status = ?, seconds = ? WHERE id = ? AND status IS NULL",
-                *(status, seconds, number),
+            is_there = self._database.execute(
+                "UPDATE audit SET status = ?, seconds = ?"
+                " WHERE id = ? AND at = ? AND status IS NULL",
+                *(entry.status, entry.seconds, number, entry.at),
             )
+        if not is_there:
+            self.add(entry)
 
     def read(
         self, limit: int, since: float = 0.0, actor: str | None = None, app: str | None = None

@@ -331,8 +331,8 @@ class Audit(Protocol):
     def add(self, entry: AuditEntry) -> int:
         """Add a line; return its number. The actor's oldest beyond 20,000 are dropped."""
 
-    def end(self, number: int, status: int, seconds: float) -> None:
-        """Complete a line that has no status yet."""
+    def end(self, number: int, entry: AuditEntry) -> None:
+        """Complete a line; add it if it is not there: a backup has replaced the database."""
 
     def read(
         self, limit: int, since: float = 0.0, actor: str | None = None, app: str | None = None

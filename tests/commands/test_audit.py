@@ -1,5 +1,6 @@
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -111,10 +112,11 @@ def test_many_lines_are_read_whole_and_in_order(paas: Person) -> None:
 
 
 def test_a_line_that_is_complete_is_never_changed(paas: Person) -> None:
-    number = paas.store.audit.add(AuditEntry(1.0, "anna", "ssh", None, "logs"))
-    paas.store.audit.end(number, 1, 2.0)
-    paas.store.audit.end(number, 0, 0.0)
-    assert [(line.status, line.seconds) for line in paas.store.audit.read(1)] == [(1, 2.0)]
+    entry = AuditEntry(1.0, "anna", "ssh", None, "logs")
+    number = paas.store.audit.add(entry)
+    paas.store.audit.end(number, replace(entry, status=1, seconds=2.0))
+    paas.store.audit.end(number, replace(entry, status=0, seconds=9.0))
+    assert [line.status for line in paas.store.audit.read(9)] == [0, 1]
 
 
 def test_a_log_that_cannot_be_written_stops_no_command(
