@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from paas import deploy as pipeline
-from paas import fleet, formation, kept_logs, retention, routing
+from paas import fleet, formation, kept_logs, retention, routing, site_logs
 from paas.attempt import Attempt, open_attempt
 from paas.environment import Environment, environment_of, read_environment
 from paas.errors import Conflict, NotFound
@@ -229,6 +229,7 @@ def destroy(platform: Platform, app: App, *, unborn_of: Worker | None = None) ->
         platform.scheduler.destroy(app)
         platform.builder.remove_images(app, platform.builder.images(app))
         platform.repos.destroy(app)
+        site_logs.remove_logs(platform.settings, app.name)
         kept_logs.remove(platform, app.id)
         platform.store.apps.destroy(app.id)
 

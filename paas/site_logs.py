@@ -26,6 +26,13 @@ def error_log(settings: Settings, app: str) -> Path:
     return log_folder(settings) / f"{app_name(app)}.error.log"
 
 
+def remove_logs(settings: Settings, app: str) -> None:
+    """Remove what nginx wrote for an app that is destroyed: the next of its name is another's."""
+    for path in (access_log(settings, app), error_log(settings, app)):
+        for file in path.parent.glob(f"{path.name}*"):  # those that were put aside, too
+            file.unlink(missing_ok=True)
+
+
 def last_lines(path: Path, count: int) -> list[str]:
     """Return the last lines of a file, as far as they stand in its last 256 KiB; [] if missing."""
     if not path.exists():

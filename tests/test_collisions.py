@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from paas import locks, operate
+from paas import locks, operate, site_logs
 from paas.errors import Conflict
 from paas.model import Container, ContainerRole
 from tests.world import ANNA, World, make_world
@@ -85,6 +85,9 @@ def test_nothing_of_a_destroyed_app_reaches_the_next_of_that_name(live: World) -
     live.store.config.change(before.id, {"SECRET": "hunter2hunter2"})
     live.store.domains.change(before.id, add=["shop.example.org"])
     live.store.formation.set(before.id, {"web": 2})
+    logged = site_logs.access_log(live.settings, "shop")
+    logged.parent.mkdir(parents=True)
+    logged.write_text("who came\n")
     operate.destroy(live.platform, before)
     assert live.push() == "ok"
     assert live.app().id != before.id
@@ -92,3 +95,4 @@ def test_nothing_of_a_destroyed_app_reaches_the_next_of_that_name(live: World) -
     assert live.proxy.sites["shop"].domains == ("shop.paas.localhost",)
     assert len(current(live)) == 1
     assert live.app().version == 1
+    assert not logged.exists()

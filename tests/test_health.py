@@ -151,6 +151,14 @@ def test_with_a_check_path_only_success_and_redirect_count(scheduler: FakeSchedu
     assert health.wait(scheduler, row, APP, "h", SHORT, check("/up")) < 1
 
 
+def test_a_redirect_is_never_followed(scheduler: FakeScheduler, serve: Callable[..., Web]) -> None:
+    elsewhere = serve(OK)
+    there = f"http://{ADDRESS}:{elsewhere.port}/".encode()
+    web = serve(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + there + b"\r\n\r\n")
+    health.wait(scheduler, behind(scheduler, web), APP, "h", SHORT, check("/up"))
+    assert (len(web.asked), elsewhere.asked) == (1, [])
+
+
 @pytest.mark.parametrize(
     "answer",
     [

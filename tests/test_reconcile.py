@@ -152,8 +152,9 @@ def bury(world: World, name: str) -> None:
 
 
 def test_an_app_whose_first_push_died_goes(live: World, reconciler: Reconciler) -> None:
-    live.store.apps.create("unborn", for_push=True)
+    app = live.store.apps.create("unborn", for_push=True)
     reconciler.tend_abandoned()
+    reconciler.tend(app.id, Told())
     assert live.store.apps.find("unborn")  # we live
     bury(live, "unborn")
     reconciler.tend_abandoned()

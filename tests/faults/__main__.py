@@ -10,7 +10,7 @@ import sys
 import traceback
 
 from tests.faults import page
-from tests.faults.suite import SCENARIOS, inject
+from tests.faults.suite import SCENARIOS, inject, is_clean
 from tests.faults.tally import Tally
 
 
@@ -37,6 +37,7 @@ def run(name: str, seed: int, rounds: int | None, *, quick: bool) -> Tally:
     try:
         with SCENARIOS[name].build(seed) as world:
             tally = inject(name, world, quick=quick, rounds=rounds)
+            is_clean(world, tally)
     except Exception:  # noqa: BLE001 - it is told, and it counts
         tally = Tally(name, failures=[traceback.format_exc()])
     print(" | ".join(tally.cells), *tally.failures, sep="\n", flush=True)

@@ -16,11 +16,12 @@ KNOWN = re.compile(
     r"""
     paas\.(toml|db(-wal|-shm)?) | build-cache\.json | nginx\.(conf|pid) | nginx-error\.log
     | door/(authorized_keys|ssh_host_ed25519_key(\.pub)?)
-    | log/((paas|refresh|nginx/[a-z0-9-]+)\.log | serve\.out | deploys/\d+\.log)
+    | log/((paas|refresh|nginx/[a-z0-9-]+(\.error)?)\.log | serve\.out | deploys/\d+\.log)
     | nft/(loaded|paas\.nft|routes|routes/[a-z0-9-]+\.nft)
     | nginx/(default|paas|sites/[a-z0-9-]+)\.conf | nginx/yielded
-    | (locks|run/locks)/[A-Za-z0-9_-]+\.(lock|next) | run/(paas\.pid|paas\.sock|contexts/\d+\.json)
-    | repos/\d+\.git/(HEAD|config|description|info/exclude|paas\.lock|shallow|packed-refs)
+    | (locks|run/locks)/[A-Za-z0-9_:+=-]+\.(lock|next)
+    | run/(paas\.pid|paas\.sock|contexts/\d+\.json)
+    | repos/\d+\.git/(HEAD|config|description|info/(exclude|refs)|paas\.lock|shallow|packed-refs)
     | repos/\d+\.git/refs/(heads/master|paas/deploys/\d+)
     | repos/\d+\.git/objects/(info/packs|pack/pack-[0-9a-f]{40}\.(pack|idx|rev))
     """,

@@ -50,7 +50,7 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 
 def inject(name: str, world: World, *, quick: bool, rounds: int | None = None) -> Tally:
-    """Inject one kind of fault; see that nothing is left and no request was lost.
+    """Inject one kind of fault; see that no request was lost.
 
     `rounds` says how many of what is drawn, instead of the form's own number.
     """
@@ -60,13 +60,24 @@ def inject(name: str, world: World, *, quick: bool, rounds: int | None = None) -
         tally = scenario.run(world, rounds=rounds or scenario.rounds[0 if quick else 1])
     else:
         tally = scenario.run(world, quick=quick)
-    try:
-        world.await_clean()
-    except AssertionError as error:
-        tally.failures.append(f"afterwards: {error}")
+    _note(tally, world.await_whole)
     tally.lost, tally.asked = len(visitor.lost) - lost, visitor.answered - asked
     if tally.lost and scenario.may_lose:
         tally.note = scenario.may_lose
     elif tally.lost:
         tally.failures.append(f"requests: {'; '.join(visitor.lost[lost:][:5])}")
     return tally
+
+
+def is_clean(world: World, tally: Tally) -> bool:
+    """Whether no image and no file is left, after a minute at most; else the tally tells what."""
+    return _note(tally, world.await_clean)
+
+
+def _note(tally: Tally, wait: Callable[[], float]) -> bool:
+    try:
+        wait()
+    except AssertionError as error:
+        tally.failures.append(f"afterwards: {error}")
+        return False
+    return True

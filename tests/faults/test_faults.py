@@ -1,11 +1,11 @@
-"""The short form of the fault suite; `just faults` is the long one."""
+"""The short form of the fault suite, as CI runs it; `just faults` is the long one."""
 
 import secrets
 from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.suite import SCENARIOS, inject
+from tests.faults.suite import SCENARIOS, inject, is_clean
 from tests.faults.world import World, build_world
 
 SEED = secrets.randbelow(1 << 16)
@@ -23,8 +23,13 @@ def test_everything_is_whole_after(name: str, world: World) -> None:
     assert tally.is_good, f"seed {SEED}: {tally.failures}"
 
 
+def test_no_image_and_no_file_is_left_of_all_that(world: World) -> None:
+    world.await_clean()
+
+
 @pytest.mark.parametrize("name", [n for n, s in SCENARIOS.items() if not s.is_usual])
 def test_everything_is_whole_in_a_world_of_its_own_after(name: str) -> None:
     with SCENARIOS[name].build(SEED) as world:
         tally = inject(name, world, quick=True)
+        assert is_clean(world, tally), tally.failures
     assert tally.is_good, f"seed {SEED}: {tally.failures}"
