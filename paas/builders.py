@@ -1,8 +1,11 @@
 """Which builder an app's code goes to, and which files of it are read: builder:set and the like."""
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
+from paas.build.base import BuildPlan
 from paas.errors import BuildFailed, InvalidName, UsageError
 from paas.model import App
 from paas.platform import Platform
@@ -13,6 +16,7 @@ SELECTED, BUILD_DIR = "selected", "build-dir"
 DOCKERFILE, BUILDPACK = "dockerfile", "buildpack"
 PACKS = "buildpacks"  # a topic of properties; its one key holds names, parted by spaces
 LIST = "list"
+CACHE, SINCE = "build-cache", "since"
 FILE = ".buildpacks"
 PATH = re.compile(r"[A-Za-z0-9._@+ -]+(?:/[A-Za-z0-9._@+ -]+)*", re.ASCII)
 OTHERS = ("herokuish", "pack", "nixpacks", "railpack", "lambda", "null")
@@ -75,6 +79,21 @@ def view_of(platform: Platform, app: App, source: Source) -> Source:
     chosen = {name: computed(platform, app, *where) for name, where in READ.items()}
     names = {name: path for name, path in chosen.items() if path and path != name}
     return open_view(source, computed(platform, app, "builder", BUILD_DIR) or "", names)
+
+
+def plan(platform: Platform, app: App, source: Source) -> BuildPlan:
+    """Return how what view_of() gave is built. Raises BuildFailed."""
+    found = platform.builder.plan(source, chosen_of(platform, app, source))
+    cache = platform.store.properties.get(app.id, CACHE).get(SINCE, "")
+    return replace(found, cache=f"-{cache}" if cache else "")
+
+
+def purge_cache(platform: Platform, app: App) -> None:
+    """Let the app's next builds begin with empty cache mounts.
+
+    The old ones are removed with what was not used for longest, when the cache is over its budget.
+    """
+    platform.store.properties.set(app.id, CACHE, SINCE, str(time.time_ns()))
 
 
 def chosen_of(platform: Platform, app: App, source: Source) -> tuple[str, ...]:

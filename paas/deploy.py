@@ -45,7 +45,7 @@ def make_release(attempt: Attempt, source: Source, options: PushOptions) -> Cand
     config = read_environment(platform, attempt.app)
     attempt.reporter.hide(tuple(config.merged.values()))
     source = builders.view_of(platform, attempt.app, source)
-    plan = platform.builder.plan(source, builders.chosen_of(platform, attempt.app, source))
+    plan = builders.plan(platform, attempt.app, source)
     _show_plan(plan, attempt.reporter)
     disk.require_space(platform.settings)
     attempt.run_hooks("pre-build")

@@ -25,6 +25,7 @@ class BuildPlan:
     port: int | None = None  # None: the one EXPOSEd port, else 5000
     notes: tuple[str, ...] = ()  # shown under the summary: why a default was taken
     manifest: Manifest = field(default_factory=Manifest)  # of app.json
+    cache: str = ""  # which of the app's cache mounts; another word begins with empty ones
 
 
 class Builder(Protocol):

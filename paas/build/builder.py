@@ -197,7 +197,7 @@ class EngineBuilder:
     def _query(
         self, app: App, plan: BuildPlan, reporter: Reporter, *, no_cache: bool
     ) -> dict[str, str]:
-        args = _arguments(plan) | self._own_arguments(app, reporter)
+        args = _arguments(plan) | self._own_arguments(app, plan.cache, reporter)
         # The stack's labels would be inherited: the image says itself what it is.
         labels = {"paas.instance": self._settings.instance, "paas.role": "app"}
         query = {"version": "2", "dockerfile": DOCKERFILE}
@@ -224,9 +224,9 @@ class EngineBuilder:
         attempts[-1].finish()
         return attempts[-1]
 
-    def _own_arguments(self, app: App, reporter: Reporter) -> dict[str, str]:
+    def _own_arguments(self, app: App, cache: str, reporter: Reporter) -> dict[str, str]:
         """Return our build arguments: BuildKit keeps these out of cache keys and images."""
-        arguments = {"BUILDKIT_CACHE_MOUNT_NS": f"{self._settings.instance}-{app.id}"}
+        arguments = {"BUILDKIT_CACHE_MOUNT_NS": f"{self._settings.instance}-{app.id}{cache}"}
         proxy = apt_cache_url(self._settings)
         if proxy:
             arguments |= {"http_proxy": proxy, "no_proxy": "localhost,127.0.0.1"}

@@ -53,7 +53,7 @@ def deploys_list(context: Context, app: str, style: str) -> None:
 @listing
 def deploys_info(context: Context, app: str, deploy: str | None, style: str) -> None:
     """Describe a deploy (default: the last one): state, cause, and how long each step took."""
-    record = _find(context, app, deploy)
+    record = find_deploy(context, app, deploy)
     values = _row(record) | {"branch": record.branch, "cancelled_by": record.cancelled_by}
     steps = list(_steps(record))
     if style == JSON:
@@ -73,7 +73,7 @@ def deploys_info(context: Context, app: str, deploy: str | None, style: str) -> 
 @click.option("-t", "--follow", is_flag=True, help="Go on until a deploy at work has ended.")
 def deploys_log(context: Context, app: str, deploy: str | None, follow: bool) -> None:
     """Print the complete log of a deploy (default: the last one), tools' output included."""
-    record = _find(context, app, deploy)
+    record = find_deploy(context, app, deploy)
     path = context.platform.settings.logs / "deploys" / f"{record.id}.log"
     if not path.exists():
         raise NotFound(f"There is no log of deploy {record.id}")
@@ -95,7 +95,7 @@ def deploys_cancel(context: Context, app: str, deploy: str | None) -> None:
     back.
     """
     platform = context.platform
-    record = _find(context, app, deploy) if deploy else _at_work(context, app)
+    record = find_deploy(context, app, deploy) if deploy else _at_work(context, app)
     context.control.outlive_client()
     click.echo(f"{STEP}Cancelling deploy {record.id} of {app}")
     ended = cancel.cancel(platform, record, context.actor)
@@ -110,7 +110,8 @@ def _at_work(context: Context, app: str) -> Deploy:
     raise Conflict(f"{app} has no deploy at work", hint=f"deploys:list {app} shows all.")
 
 
-def _find(context: Context, app: str, deploy: str | None) -> Deploy:
+def find_deploy(context: Context, app: str, deploy: str | None) -> Deploy:
+    """Return the deploy with this number, or the last one. Raises NotFound, UsageError."""
     found = context.app(app)
     if deploy is None:
         return _latest(context.platform, found)

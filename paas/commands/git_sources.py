@@ -87,13 +87,13 @@ def git_from_image(
 @command(
     "git:load-image",
     access=Access.DEPLOYER,
-    examples=("docker save shop:1.2 | ssh paas@host git:load-image shop shop:1.2",),
+    examples=("git:load-image shop shop:1.2 < image.tar",),
 )
 @click.argument("app")
 @click.argument("image")
 @click.argument("author", nargs=-1, metavar="[NAME MAIL]")
 def git_load_image(context: Context, app: str, image: str, author: tuple[str, ...]) -> None:
-    """Deploy an image that `docker save` sends on standard input.
+    """Deploy an image that is sent on standard input, as `docker save shop:1.2` writes it.
 
     Only this app can use it; its name on this host is made of its content.
     """
