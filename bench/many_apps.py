@@ -5,6 +5,7 @@ The apps are one small server in C, each pushed for itself from the same commit.
 
 import contextlib
 import itertools
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,9 +22,10 @@ from bench.memory import look
 from bench.push_to_live import settings_of
 from paas import routing
 from paas.platform import Platform
+from paas.proxies.nginx_process import NginxProcess
 from paas.reconcile import Reconciler
 from paas.wiring import build_platform
-from tests.journeys.belongings import children, pss
+from tests.journeys.belongings import children, processes, pss
 from tests.journeys.instance import Instance
 from tests.journeys.programs import Git
 
@@ -33,6 +35,7 @@ FAR = 100  # apps from which on a line may be drawn to GOAL
 TURNS = 9
 PUSHES, STARTS, STOPS = 2, 4, 8  # at a time; paas starts four apps at a time, too
 PATIENCE = 900.0  # seconds until all answer
+MINUTE = 60.0
 REST = 5.0  # seconds after which nothing is at work any more
 
 
@@ -115,6 +118,17 @@ def publish(crowd: Crowd) -> Sample:
     return Sample(tuple(times))
 
 
+def reload_nginx(crowd: Crowd) -> Sample:
+    """Let nginx test and read the same files: its master alone sleeps 0.1 s in each reload."""
+    nginx = NginxProcess(crowd.platform.settings)
+
+    def change() -> None:
+        nginx.test()
+        nginx.reload()
+
+    return Sample(tuple(1000 * time_call(change) for _ in range(TURNS)))
+
+
 def switch(crowd: Crowd) -> Sample:
     """Move one app's routes."""
     platform = crowd.platform
@@ -144,6 +158,19 @@ def reconcile(crowd: Crowd) -> Sample:
 def memory(crowd: Crowd) -> Sample:
     """Add up all processes of paas that stay."""
     return Sample(tuple(sum(each.values()) for each in look(crowd.instance, TURNS)))
+
+
+def work_at_rest(crowd: Crowd) -> Sample:
+    """Return the seconds of processor time that paas takes in a minute in which nobody asks."""
+    before = ticks(crowd)
+    time.sleep(MINUTE)
+    return Sample(((ticks(crowd) - before) / os.sysconf("SC_CLK_TCK"),))
+
+
+def ticks(crowd: Crowd) -> int:
+    """Return the processor time of all paas processes and of their children that have ended."""
+    stats = (Path(f"/proc/{pid}/stat").read_text() for pid in processes(crowd.instance).values())
+    return sum(sum(map(int, stat.rpartition(")")[2].split()[11:15])) for stat in stats)
 
 
 def memory_per_app(crowd: Crowd) -> Sample:
@@ -221,10 +248,12 @@ def growth(found: Mapping[int, Sample], size: int) -> str:
 
 FIGURES = (
     Figure("publish: one vhost changed and nginx reloaded", "ms", publish, 200),
+    Figure("its floor: `nginx -t` and a reload of the same files", "ms", reload_nginx),
     Figure("switch: one app's routes moved", "ms", switch),
     Figure("`apps:list` over a cold ssh connection", "ms", list_over_ssh, 1000),
     Figure("`apps:list` on the host", "ms", list_on_host),
     Figure("reconcile pass", "ms", reconcile, 10_000),
+    Figure("processor time in a minute at rest", "s", work_at_rest),
     Figure("memory of all paas processes (PSS)", "MB", memory, 140),
     Figure("memory of one app with the engine's part of it", "MB", memory_per_app),
     Figure("boot: `paas start` until all answer", "s", boot),
