@@ -21,7 +21,7 @@ from paas.keys import write_authorized_keys
 from paas.liveness import ASK, RESTART, Liveness
 from paas.platform import Platform
 from paas.reconcile import REBUILD, RETIRE, SWEEP, TEND, Reconciler
-from paas.retention import PRUNE, Pruner, remove_orphans
+from paas.retention import PRUNE, Pruner, remove_deploy_logs, remove_orphans
 from paas.schedulers.base import Watch  # noqa: TC001 - no cycle to avoid
 from paas.settings import Settings
 from paas.upkeep import start_refresh
@@ -210,6 +210,8 @@ def _tasks(platform: Platform, reconciler: Reconciler, ears: Ears, crew: Crew) -
         Task("orphans", HOUR, forked("orphans", UPKEEP, remove_orphans)),
         Task("tidy", MINUTE, forked("tidy", UPKEEP, lambda p: p.builder.tidy())),
         Task("repositories", MINUTE, forked("repositories", REPOS, lambda p: p.repos.sweep())),
+        Task("logs", MINUTE, lambda p: p.proxy.rotate_logs()),
+        Task("deploy logs", HOUR, forked("deploy logs", UPKEEP, remove_deploy_logs)),
         Task("refresh", 12 * HOUR, lambda p: start_refresh(p.settings)),
     )
 

@@ -15,6 +15,7 @@ from paas.platform import Platform
 TOPIC = "releases"
 RETENTION = 10
 MOST = 1000
+DEPLOYS = 50  # that made no release that is kept: failures, scales, restarts
 ROLLBACK = re.compile(r"rollback to v([0-9]+)", re.ASCII)
 PRUNE, LIMIT = "prune", 300.0  # lane, and seconds for one app
 log = logging.getLogger(__name__)
@@ -90,6 +91,16 @@ def prune(platform: Platform, app: App) -> None:
     for release in releases[len(kept) :]:
         platform.repos.drop(app, release.deploy_id)
         platform.store.releases.drop(release)
+    platform.store.deploys.forget(app.id, DEPLOYS)
+
+
+def remove_deploy_logs(platform: Platform) -> None:
+    """Remove the logs of deploys that are forgotten, and of apps that are gone."""
+    files = list((platform.settings.logs / "deploys").glob("*.log"))
+    known = platform.store.deploys.ids()  # read last: a deploy's row comes before its log
+    for file in files:
+        if file.stem.isascii() and file.stem.isdigit() and int(file.stem) not in known:
+            file.unlink(missing_ok=True)
 
 
 def remove_orphans(platform: Platform) -> None:

@@ -130,3 +130,17 @@ def test_destroying_an_app_leaves_no_image_and_its_twin_its_own(live: World) -> 
     operate.destroy(live.platform, shop)
     assert not live.builder.images(shop)
     assert live.builder.images(live.app("blog"))
+
+
+def test_old_deploys_are_forgotten_with_their_logs_but_for_those_of_releases(
+    live: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "DEPLOYS", 2)
+    for _ in range(4):
+        live.push(procfile=f"web: {CRASHES}")
+    Pruner().run(live.platform)
+    retention.remove_deploy_logs(live.platform)
+    ids = [deploy.id for deploy in live.store.deploys.list()]
+    assert ids == [7, 6, 3, 2]
+    logs = (live.settings.logs / "deploys").glob("*.log")
+    assert sorted(int(log.stem) for log in logs) == sorted(ids)

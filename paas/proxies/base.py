@@ -58,6 +58,9 @@ class Proxy(Protocol):
         Open connections stay where they are. Routes of the app that are not listed are removed.
         """
 
+    def rotate_logs(self) -> None:
+        """Keep the logs of requests within their budget; no connection ends by that."""
+
     def restore(
         self,
         read_sites: Callable[[], Sequence[Site]],

@@ -10,6 +10,7 @@ from paas.model import Finding, app_name
 from paas.proxies.base import Route, Site
 from paas.proxies.files import locked, write_file
 from paas.proxies.nginx_process import NginxProcess, RefusedConfiguration
+from paas.proxies.rotation import rotate
 from paas.proxies.routes import Routes
 from paas.proxies.site import DEFAULT_SERVER, LIMITS, Sites
 from paas.settings import Settings
@@ -64,6 +65,10 @@ class NginxProxy:
 
     def switch(self, app: str, routes: Sequence[Route]) -> None:
         self._routes.switch(app, routes)
+
+    def rotate_logs(self) -> None:
+        with locked(self._settings.locks / "nginx-logs.lock"):
+            rotate(self._sites.log_folder, self._nginx.reopen_logs)
 
     def restore(
         self,

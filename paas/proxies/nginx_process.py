@@ -82,6 +82,11 @@ class NginxProcess:
                 f"nginx cannot be run: {error}", hint="Run: apt-get install nginx"
             ) from error
 
+    def reopen_logs(self) -> None:
+        """Let nginx open its logs anew; one that does not run has none open."""
+        if master := self.pid:
+            os.kill(master, signal.SIGUSR1)
+
     def reload(self) -> None:
         """Let nginx read its files, and return once only new workers accept connections.
 

@@ -207,6 +207,15 @@ class Deploys(Protocol):
     def newest_finished(self) -> Mapping[int, int]:
         """Return {app id: its newest deploy that is over}."""
 
+    def forget(self, app: int, keep: int) -> None:
+        """Drop the app's deploys that are over, but for the newest `keep`.
+
+        Those of releases, and of containers that are there, always stay.
+        """
+
+    def ids(self) -> frozenset[int]:
+        """Return the numbers of all deploys."""
+
     def last_duration(self, app: int) -> float | None:
         """Return how long the last DONE deploy took, in seconds."""
 

@@ -15,6 +15,11 @@ from paas.state.recovery import tell_replaced
 from paas.state.steps import STEPS, step, steps_from
 from paas.workers import started_at
 
+FORGET = """DELETE FROM deploys WHERE id IN (
+  SELECT id FROM deploys WHERE app_id = ? AND finished_at IS NOT NULL
+    AND id NOT IN (SELECT deploy_id FROM releases)
+    AND id NOT IN (SELECT deploy_id FROM containers)
+  ORDER BY id DESC"""
 NOTICES = {DeployState.DONE: "deployed", DeployState.FAILED: "failed"}
 
 
@@ -109,6 +114,13 @@ class SqliteDeploys:
             " GROUP BY app_id"
         )
         return {row["app_id"]: row["newest"] for row in rows}
+
+    def forget(self, app: int, keep: int) -> None:
+        with self._database.write():
+            self._database.execute(f"{FORGET} LIMIT -1 OFFSET ?)", app, keep)
+
+    def ids(self) -> frozenset[int]:
+        return frozenset(row["id"] for row in self._database.rows("SELECT id FROM deploys"))
 
     def last_duration(self, app: int) -> float | None:
         row = self._database.row(

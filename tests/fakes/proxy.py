@@ -34,6 +34,9 @@ class FakeProxy:
         self._refuse_if_down()
         self.routes[app_name(app)] = tuple(routes)
 
+    def rotate_logs(self) -> None:
+        """It writes none."""
+
     def restore(
         self,
         read_sites: Callable[[], Sequence[Site]],
