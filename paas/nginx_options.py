@@ -106,7 +106,7 @@ def parse_option(name: str, value: str) -> tuple[str, str]:
         raise UsageError(f"{name} cannot be set: {REFUSED[name]}", hint="See nginx:help.")
     if name in OPTIONS and OPTIONS[name].form.fullmatch("on"):
         value = BOOLEANS.get(value, value)
-    return name, check_option(name, value) if value else value
+    return name, value if not value and name in OPTIONS else check_option(name, value)
 
 
 def check_option(name: str, value: str) -> str:

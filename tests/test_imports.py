@@ -41,6 +41,9 @@ CORE = (
     "cron",
     "tasks",
     "schedule",
+    "kept_logs",
+    "log_stream",
+    "happenings",
 )
 
 
@@ -90,6 +93,13 @@ def test_adapters_know_neither_each_other_nor_commands_nor_doors(path: Path) -> 
     others = tuple(room for room in ADAPTERS if room != own)
     for imported in imports_of(path) if own else ():
         assert not is_in(imported, (*others, "paas.commands", "paas.doors", "paas.wiring"))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "paas" / "client").glob("*.py")), ids=name_of)
+def test_the_client_knows_nothing_of_the_server(path: Path) -> None:
+    for imported in imports_of(path):
+        is_plain = imported.partition(".")[0] in sys.stdlib_module_names
+        assert is_plain or is_in(imported, ("paas.client", "paas.errors")), imported
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -26,7 +26,7 @@ def registry_login(context: Context, registry: str, user: str) -> None:
         raise UsageError(
             f"{registry!r} is not a registry", hint="Give a host, with its port if any."
         )
-    if not user or ":" in user:
+    if not user or ":" in user or not user.isprintable():
         raise UsageError(f"{user!r} is not a user name of a registry")
     password = sys.stdin.readline().rstrip("\n")
     if not password:
