@@ -22,13 +22,22 @@ def test_all_apps_are_restarted_and_those_that_fail_are_told(paas: Person, shop:
 
 
 def test_several_apps_at_a_time_each_keep_their_output_together(paas: Person, shop: App) -> None:
-    paas.push("blog")
-    typed = paas("ps:stop", "--all", "--parallel", "2")
+    blog = paas.push("blog")
+    typed = paas("proxy:disable", "--all", "--parallel", "2")
     assert typed.status == 0, typed.err
-    stopped = {name: paas.store.apps.get(name).desired for name in ("shop", "blog")}
-    assert set(stopped.values()) == {Desired.STOPPED}
-    assert "=====> blog\n       blog is stopped" in typed.out
-    assert "=====> shop\n       shop is stopped" in typed.out
+    stored = [paas.store.properties.get(app.id, "proxy") for app in (shop, blog)]
+    assert stored == [{"disabled": "true"}] * 2
+    for name in ("blog", "shop"):
+        assert f"=====> {name}\n-----> Disabling proxy for {name}\n" in typed.out
+
+
+def test_of_several_apps_at_a_time_the_one_that_fails_is_told(paas: Person, shop: App) -> None:
+    paas.push("blog")
+    with paas.platform.locks.app(shop.id, "ben", "push"):
+        typed = paas("proxy:disable", "--all", "--parallel", "-1")
+    assert typed.status == 1
+    assert "push by ben" in typed.err
+    assert "Disabling proxy for blog" in typed.out
 
 
 @pytest.mark.parametrize("words", [(), ("--all", "shop"), ("--all", "--parallel", "0")])
@@ -80,6 +89,7 @@ def lists(paas: Person) -> tuple[str, str]:
 
 def test_skipped_processes_take_over_unasked(paas: Person, shop: App) -> None:
     paas.scheduler.programs["broken"] = Program(status=500)
+    paas("checks:set", "shop", "startup-timeout", "1")
     assert paas("git-receive-pack", "shop", text_in="web: broken").status == 1
     assert paas("checks:skip", "shop", "web").status == 0
     assert paas.push("shop", "web: broken").version == 2
