@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from paas import builders, disk, fleet, routing, scripts
+from paas import builders, disk, fleet, ports, routing, scripts
 from paas.attempt import Attempt
 from paas.build.base import BuildPlan
 from paas.build_queue import Build
@@ -53,7 +53,8 @@ def make_release(attempt: Attempt, source: Source, options: PushOptions) -> Cand
     image = _build(attempt, plan, source, options)
     attempt.run_hooks("post-build", PAAS_IMAGE=image.id)
     attempt.advance(DeployState.BUILT)
-    port = plan.port or _exposed(image) or DEFAULT_PORT
+    detected = plan.port or _exposed(image) or DEFAULT_PORT
+    port, instead_of = ports.of_release(platform, attempt.app, detected)
     return Candidate(
         image=image,
         processes=plan.processes,
@@ -63,6 +64,7 @@ def make_release(attempt: Attempt, source: Source, options: PushOptions) -> Cand
         summary=plan.summary,
         manifest=plan.manifest,
         inherited=config.inherited,
+        detected_port=instead_of,
     )
 
 

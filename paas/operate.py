@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from paas import deploy as pipeline
-from paas import fleet, formation, kept_logs, retention, routing, site_logs
+from paas import fleet, formation, kept_logs, ports, retention, routing, site_logs
 from paas.attempt import Attempt, open_attempt
 from paas.environment import Environment, environment_of, read_environment
 from paas.errors import Conflict, NotFound
@@ -65,6 +65,13 @@ def reconfigure(
         return Environment(config.preview(app.id, values, remove), config.get(None))
 
     return _activate_again(platform, app, by, changed)
+
+
+def change_port(platform: Platform, app: App, by: Cause) -> Release | None:
+    """Make a release with the container port that is stored now; None if nothing runs."""
+    if app.version is None or app.desired is Desired.STOPPED:
+        return None
+    return _activate_again(platform, app, by, lambda: read_environment(platform, app))
 
 
 def rollback(
@@ -265,7 +272,7 @@ def _activate_again(
         with pipeline.undoing(attempt):
             made = pipeline.activate(
                 attempt,
-                _candidate(release, config),
+                _candidate(platform, attempt.app, release, config),
                 keep=lambda: _keep_commit(attempt, release),
                 config=config.own,
             )
@@ -309,14 +316,16 @@ def _current_but(
     return [row for row in rows if (row.process_type, row.slot) in staying]
 
 
-def _candidate(release: Release, config: Environment) -> Candidate:
+def _candidate(platform: Platform, app: App, release: Release, config: Environment) -> Candidate:
+    port, instead_of = ports.of_release(platform, app, ports.detected_of(release))
     return Candidate(
         image=Image(id=release.image, size=0, volumes=release.volumes),
         processes=release.processes,
         config=config.merged,
-        port=release.port,
+        port=port,
         commit=release.commit,
         summary="",
         manifest=release.manifest,
         inherited=config.inherited,
+        detected_port=instead_of,
     )
