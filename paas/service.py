@@ -16,6 +16,8 @@ from paas.show import show_error
 
 PATIENCE = 15.0  # seconds for the daemon to answer, or to end
 POLL = 0.02
+SYSTEMD = Path("/run/systemd/system")  # there when systemd is the first process
+UNIT = Path("/etc/systemd/system/paas.service")
 
 
 def run(verb: str, args: list[str]) -> int:
@@ -59,6 +61,8 @@ def start(settings: Settings) -> int:
     if holder(settings.pid_file):
         sys.stdout.write("paas runs already\n")
         return 0
+    if _is_a_unit(settings):
+        return _start_unit(settings)
     settings.logs.mkdir(parents=True, exist_ok=True)
     output = settings.logs / "serve.out"
     with output.open("wb") as file:
@@ -81,6 +85,26 @@ def start(settings: Settings) -> int:
             hint=f"Its log: {settings.logs}/paas.log",
         )
     sys.stdout.write(f"paas runs as pid {daemon.pid}\n")
+    return 0
+
+
+def _is_a_unit(settings: Settings) -> bool:
+    """Whether systemd keeps this instance (sd_booted(3)); the unit is of the default settings."""
+    return SYSTEMD.is_dir() and UNIT.is_file() and settings == load({})
+
+
+def _start_unit(settings: Settings) -> int:
+    """Start it below systemd, which then starts it again after a crash, and at boot."""
+    done = subprocess.run(
+        ["systemctl", "start", UNIT.name], capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode:
+        raise Unavailable(
+            "systemd did not start the daemon",
+            details=tuple(done.stderr.splitlines()[-5:]),
+            hint=f"See: systemctl status {UNIT.name}; its log: {settings.logs}/paas.log",
+        )
+    sys.stdout.write(f"paas runs as pid {holder(settings.pid_file)}, by systemd's {UNIT.name}\n")
     return 0
 
 

@@ -1,7 +1,12 @@
 """start, stop and status of a real daemon with its real adapters, in a root of its own."""
 
 import subprocess
+from pathlib import Path
 
+import pytest
+
+from paas import service
+from paas.errors import Unavailable
 from paas.root import socket_path
 from paas.settings import load
 from tests.doors.running import Running, make_own
@@ -64,3 +69,42 @@ def test_the_doors_and_the_settings_agree_on_the_socket(own: Running) -> None:
     for environ in ({"PAAS_CONFIG": str(file)}, {"PAAS_ROOT": "/srv/there"}, {}):
         given = {"PAAS_CONFIG": "/nowhere", **environ}
         assert socket_path(given) == str(load(given).socket)
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A host whose systemd has our unit; what systemctl was told stands in the returned file."""
+    told, unit = tmp_path / "told", tmp_path / "paas.service"
+    unit.touch()
+    program = tmp_path / "systemctl"
+    program.write_text(f'#!/bin/sh\necho "$@" > {told}\n[ ! -e {tmp_path}/broken ]\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(service, "SYSTEMD", tmp_path)
+    monkeypatch.setattr(service, "UNIT", unit)
+    monkeypatch.setattr(service, "holder", lambda _: None)  # this machine may run a paas
+    return told
+
+
+def test_where_systemd_keeps_the_daemon_it_starts_it(
+    systemd: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert service.start(load({})) == 0
+    assert systemd.read_text() == "start paas.service\n"
+    assert "by systemd's paas.service" in capsys.readouterr().out
+
+
+def test_what_systemd_could_not_start_is_told(systemd: Path) -> None:
+    systemd.with_name("broken").touch()
+    with pytest.raises(Unavailable, match="systemd did not start"):
+        service.start(load({}))
+
+
+def test_an_instance_with_settings_of_its_own_is_not_the_unit_s(
+    systemd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAAS_ROOT", str(systemd.parent / "root"))
+    monkeypatch.setenv("PAAS_SSH_LISTEN", "192.0.2.1")  # of nobody: the daemon cannot start there
+    with pytest.raises(Unavailable, match="The daemon did not start"):
+        service.start(load())
+    assert not systemd.exists()
