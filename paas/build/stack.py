@@ -29,16 +29,20 @@ RUN_PACKAGES = (
     "python3-venv",
     "tzdata",
 )
-# What only build stages need: compilers, headers of the usual extensions, git for git+https.
+# What only build stages need: compilers, headers of the usual extensions, git for git+https; and
+# curl, procps and strace for `debug`, which uses this image.
 BUILD_PACKAGES = (
     "build-essential",
+    "curl",
     "git",
     "libffi-dev",
     "libpq-dev",
     "libssl-dev",
     "pkg-config",
+    "procps",
     "python3-dev",
     "python3-pip",
+    "strace",
     "xz-utils",
     "zlib1g-dev",
 )

@@ -184,9 +184,9 @@ def shell(request: pytest.FixtureRequest, paas: Instance, shop: Git) -> Iterator
 def test_a_terminal_has_its_size_colours_control_c_and_exit_status(shell: Terminal) -> None:
     shell.type("stty size; echo $TERM\r")
     shell.shows(r"33 99\r\nxterm-256color\r\n")
+    shell.type("until [ \"$(stty size)\" = '44 111' ]; do sleep 0.1; done; echo gr''own\r")
     shell.resize(44, 111)
-    shell.type("stty size\r")
-    shell.shows(r"44 111\r\n")
+    shell.shows(r"grown\r\n")
     shell.type("sleep 600; echo status-$?\r")
     time.sleep(0.5)  # the shell has to be in sleep
     shell.type("\x03")
