@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import urllib3
 from dulwich.client import GitClient, HttpGitClient, SSHGitClient, SSHVendor, SubprocessWrapper
 from dulwich.errors import NotGitRepository
+from dulwich.protocol import Protocol
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
@@ -48,7 +49,10 @@ def open_remote(remote: Remote, bundle: Path) -> Iterator[tuple[GitClient, str]]
             vendor = _Ssh(remote, folder)
             user = parts.username or "git"
             path = parts.path.removeprefix("/") if parts.path.startswith("/~") else parts.path
-            yield SSHGitClient(parts.hostname, parts.port, user, vendor=vendor), path
+            client = _SshClient(parts.hostname, parts.port, user, vendor=vendor)
+            stack.callback(client.end)
+            stack.callback(vendor.kill)
+            yield client, path
         else:
             raise InvalidName(
                 f"{remote.url!r} is not a repository's URL",
@@ -112,12 +116,36 @@ def _pool_class(*, is_trusted: bool) -> type[HTTPSConnectionPool]:
     return Pool
 
 
+class _SshClient(SSHGitClient):
+    """A client that can end its connections: dulwich leaves one open that hangs up at once."""
+
+    _opened: tuple[Protocol, ...] = ()
+
+    def _connect(
+        self, cmd: bytes, path: str | bytes, protocol_version: int | None = None
+    ) -> tuple[Protocol, Callable[[], bool], IO[bytes] | None]:
+        made = super()._connect(cmd, path, protocol_version)
+        self._opened += made[:1]
+        return made
+
+    def end(self) -> None:
+        """Close all connections, and wait for their processes."""
+        for protocol in self._opened:
+            protocol.close()
+
+
 class _Ssh(SSHVendor):
     """dulwich's vendor of connections: OpenSSH with the app's key and the host's known key only."""
 
     def __init__(self, remote: Remote, folder: Path) -> None:
         self._remote = remote
         self._folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def kill(self) -> None:
+        """End what still runs after a failure."""
+        for process in self._processes:
+            process.kill()
 
     def run_command(  # noqa: PLR0913, PLR0917 - the signature is dulwich's
         self,
@@ -164,6 +192,7 @@ class _Ssh(SSHVendor):
             stderr=subprocess.PIPE,
             env={"PATH": PATH},
         )
+        self._processes.append(process)
         return SubprocessWrapper(process)
 
     def _write(self, name: str, text: str) -> Path:
