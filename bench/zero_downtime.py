@@ -114,7 +114,8 @@ def rows_of(load: Load, deploys: int, where: str) -> list[Row]:
         lost(
             f"requests lost in {deploys} deploys under {RATE:g} a second{where}",
             load.busy.lost,
-            f"{load.busy.answered} answered; GET and POST, new and kept connections, no retry",
+            f"{load.busy.answered} answered, by {len(load.busy.seen)} versions; GET and POST, new "
+            "and kept connections, no retry",
         ),
         lost(
             f"requests of {SLOW:g} s lost across the switches{where}",
