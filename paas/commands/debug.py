@@ -52,7 +52,7 @@ def debug(
 ) -> int:
     """Start a container with tools beside a process: it sees its processes and its network.
 
-    It runs as the app's user, with the app's variables and walls; ps, ss, curl and python3 are there.
+    It runs as the app's user, with the app's variables and walls; ps, ss, curl, python3 are there.
     With --cap, which is for admins, it runs as its own root with nothing but this capability.
     """
     found = context.app(app)
