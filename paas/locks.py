@@ -60,7 +60,7 @@ class Locks:
                         f"Another command is at work on this app ({holder})",
                         hint="Wait until it has ended, then try again.",
                     )
-                self._wait(app_id, file.fileno(), lambda: waiting(holder))
+                self._wait(app_id, actor, file.fileno(), lambda: waiting(holder))
             _write_holder(file.fileno(), Holder(actor, reason, time.time()))
             try:
                 yield
@@ -105,17 +105,19 @@ class Locks:
         with open(path, "a+b") as file:  # noqa: PTH123 - as above
             return None if _try_lock(file.fileno()) else _read_holder(file.fileno())
 
-    def _wait(self, app_id: int, descriptor: int, waiting: Callable[[], None]) -> None:
+    def _wait(self, app_id: int, actor: str, descriptor: int, waiting: Callable[[], None]) -> None:
         """Wait for the lock as the only waiter: the newest ticket wins, an older one gives up."""
         ticket_file = self._directory / f"app-{app_id}.next"
-        ticket = f"{time.time_ns()}-{os.getpid()}"
+        ticket = f"{time.time_ns()}-{os.getpid()} {actor}"
         ticket_file.write_text(ticket)
         waiting()
         while not _try_lock(descriptor):
             time.sleep(POLL)
-            if ticket_file.read_text() != ticket:
+            if (newest := ticket_file.read_text()) != ticket:
+                by = newest.partition(" ")[2] or "somebody"
                 raise Conflict(
-                    "A newer push to this app took this one's place in the queue",
+                    f"A newer push to this app, by {by}, took this one's place in the queue;"
+                    f" at work is the {_read_holder(descriptor)}",
                     hint="Push again if yours is the one to keep.",
                 )
 

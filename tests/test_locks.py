@@ -82,8 +82,8 @@ def test_of_two_waiters_the_newest_wins_and_the_other_is_told(locks: Locks) -> N
         try:
             with locks.app(1, name, "push", waiting=note, patience=0):
                 outcomes[name] = "deployed"
-        except Conflict:
-            outcomes[name] = "replaced"
+        except Conflict as error:
+            outcomes[name] = error.message
 
     threads = []
     for name in ("first", "second"):
@@ -94,7 +94,9 @@ def test_of_two_waiters_the_newest_wins_and_the_other_is_told(locks: Locks) -> N
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     threads[1].join(10)
-    assert outcomes == {"first": "replaced", "second": "deployed"}
+    assert outcomes["second"] == "deployed"
+    lost = "A newer push to this app, by second, took this one's place in the queue"
+    assert outcomes["first"].startswith(f"{lost}; at work is the push by anna, started")
     assert told[0].actor == "anna"
 
 
