@@ -171,7 +171,7 @@ class Watched:
 
 
 def recreate(world: World, process_type: str) -> None:
-    formation.set_strategy(world.platform, world.app(), f"strategy.{process_type}", "recreate")
+    formation.set_property(world.platform, world.app(), f"strategy.{process_type}", "recreate")
 
 
 def test_a_recreated_worker_never_runs_twice_and_web_rolls(live: World) -> None:
@@ -227,15 +227,15 @@ def _refuse() -> bool:
 )
 def test_a_strategy_that_is_typed_wrongly_is_refused(live: World, key: str, value: str) -> None:
     with pytest.raises(UsageError):
-        formation.set_strategy(live.platform, live.app(), key, value)
+        formation.set_property(live.platform, live.app(), key, value)
 
 
 def test_an_app_s_strategy_holds_for_types_without_their_own(live: World) -> None:
-    formation.set_strategy(live.platform, live.app(), "strategy", "recreate")
-    formation.set_strategy(live.platform, live.app(), "strategy.web", "rolling")
+    formation.set_property(live.platform, live.app(), "strategy", "recreate")
+    formation.set_property(live.platform, live.app(), "strategy.web", "rolling")
     found = [formation.strategy(live.platform, live.app(), name) for name in ("web", "worker")]
     assert found == ["rolling", "recreate"]
-    formation.set_strategy(live.platform, live.app(), "strategy", "")
+    formation.set_property(live.platform, live.app(), "strategy", "")
     assert formation.strategy(live.platform, live.app(), "worker") == "rolling"
 
 

@@ -118,6 +118,12 @@ class Person:
         return Typed(status, *self._capsys.readouterr())
 
 
+def started_with(paas: Person) -> dict[str, str]:
+    """Return the config vars of the last process, without what every process gets."""
+    config = paas.scheduler.started[-1].config
+    return {key: value for key, value in config.items() if key != "GIT_REV"}
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _commands() -> None:
     dispatch.load_commands()

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from paas.model import App
-from tests.commands.conftest import Person
+from tests.commands.conftest import Person, started_with
 from tests.fakes.scheduler import Program
 
 
@@ -14,7 +14,7 @@ def test_a_set_value_reaches_a_new_release_and_is_never_echoed(paas: Person, sho
     assert "SECRET_KEY DEBUG" in typed.out
     assert "hunter22" not in typed.out + typed.err
     assert paas.store.apps.get("shop").version == 2
-    assert paas.scheduler.started[-1].config == {"DEBUG": "", "SECRET_KEY": "hunter22"}
+    assert started_with(paas) == {"DEBUG": "", "SECRET_KEY": "hunter22"}
     assert paas("config:get", "shop", "SECRET_KEY").out == "hunter22\n"
 
 
@@ -31,7 +31,7 @@ def test_no_restart_stores_for_the_next_release(paas: Person, shop: App) -> None
     assert paas("config:set", "--no-restart", "shop", "KEY=value").status == 0
     assert paas.store.apps.get("shop").version == 1
     assert paas("ps:restart", "shop").status == 0
-    assert paas.scheduler.started[-1].config == {"KEY": "value"}
+    assert started_with(paas) == {"KEY": "value"}
 
 
 def test_a_value_that_breaks_the_app_changes_nothing(paas: Person, shop: App) -> None:
@@ -91,7 +91,7 @@ def test_unset_removes_and_says_what_was_not_set(paas: Person, shop: App) -> Non
     assert typed.status == 0
     assert "Unsetting ONE" in typed.out
     assert "Skipping, it is not set: NEVER" in typed.out
-    assert paas.scheduler.started[-1].config == {"TWO": "2"}
+    assert started_with(paas) == {"TWO": "2"}
     started = len(paas.scheduler.started)
     assert paas("config:unset", "shop", "NEVER").status == 0
     assert len(paas.scheduler.started) == started

@@ -9,7 +9,7 @@ import pytest
 
 from paas.envfile import bundle
 from paas.model import App
-from tests.commands.conftest import Person
+from tests.commands.conftest import Person, started_with
 
 WILD = "two\nlines \"q\" 'a' $HOME `x` \\ !\r#"
 
@@ -56,11 +56,11 @@ def test_an_import_makes_one_release_and_replaces_on_demand(paas: Person, shop: 
     paas("config:set", "shop", "KEEP=1", "CHANGE=1")
     text = "# comment\n\nexport CHANGE = 2 # why\nNEW='a # b'\n"
     assert paas("config:import", "shop", "-", text_in=text).status == 0
-    assert paas.scheduler.started[-1].config == {"CHANGE": "2", "KEEP": "1", "NEW": "a # b"}
+    assert started_with(paas) == {"CHANGE": "2", "KEEP": "1", "NEW": "a # b"}
     assert paas.store.apps.get("shop").version == 3
     typed = paas("config:import", "--replace", "shop", "-", text_in=text)
     assert "-KEEP" in typed.out
-    assert paas.scheduler.started[-1].config == {"CHANGE": "2", "NEW": "a # b"}
+    assert started_with(paas) == {"CHANGE": "2", "NEW": "a # b"}
     assert "nothing differs" in paas("config:import", "shop", "-", text_in=text).out
     assert paas.store.apps.get("shop").version == 4
 

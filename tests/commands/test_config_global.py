@@ -3,7 +3,7 @@
 import json
 
 from paas.model import App
-from tests.commands.conftest import Person
+from tests.commands.conftest import Person, started_with
 
 
 def test_a_var_of_all_apps_reaches_each_next_release(paas: Person, shop: App) -> None:
@@ -12,20 +12,20 @@ def test_a_var_of_all_apps_reaches_each_next_release(paas: Person, shop: App) ->
     assert "Not yet in: shop" in typed.out
     assert paas.store.apps.get("shop").version == 1
     paas("config:set", "shop", "DEBUG=1")
-    assert paas.scheduler.started[-1].config == {"DEBUG": "1", "REGION": "eu"}
+    assert started_with(paas) == {"DEBUG": "1", "REGION": "eu"}
     assert paas.store.config.get(shop.id) == {"DEBUG": "1"}
     paas.push("blog")
-    assert paas.scheduler.started[-1].config == {"DEBUG": "0", "REGION": "eu"}
+    assert started_with(paas) == {"DEBUG": "0", "REGION": "eu"}
 
 
 def test_a_restart_takes_up_what_was_set_for_all(paas: Person, shop: App) -> None:
     paas("config:set", "--global", "REGION=eu")
     assert paas("ps:restart", "shop").status == 0
-    assert paas.scheduler.started[-1].config == {"REGION": "eu"}
+    assert started_with(paas) == {"REGION": "eu"}
     assert "Not yet in" not in paas("config:set", "--global", "REGION=eu").out
     paas("config:unset", "--global", "REGION")
     paas("ps:restart", "shop")
-    assert paas.scheduler.started[-1].config == {}
+    assert started_with(paas) == {}
 
 
 def test_a_rollback_brings_a_shared_var_back_without_pinning_it(paas: Person) -> None:
@@ -34,10 +34,10 @@ def test_a_rollback_brings_a_shared_var_back_without_pinning_it(paas: Person) ->
     paas("config:set", "--global", "REGION=us")
     paas("config:set", "shop", "OWN=1")
     assert paas("releases:rollback", "shop", "v1").status == 0
-    assert paas.scheduler.started[-1].config == {"REGION": "eu"}
+    assert started_with(paas) == {"REGION": "eu"}
     assert paas.store.config.get(app.id) == {}
     paas("ps:restart", "shop")
-    assert paas.scheduler.started[-1].config == {"REGION": "us"}
+    assert started_with(paas) == {"REGION": "us"}
 
 
 def test_merged_shows_what_the_next_release_gets(paas: Person, shop: App) -> None:
@@ -56,7 +56,7 @@ def test_clear_removes_all_of_an_app_and_nothing_else(paas: Person, shop: App) -
     paas("config:set", "--global", "A=all")
     paas("config:set", "shop", "B=1", "C=2")
     assert paas("config:clear", "shop").status == 0
-    assert paas.scheduler.started[-1].config == {"A": "all"}
+    assert started_with(paas) == {"A": "all"}
     assert paas.store.config.get(None) == {"A": "all"}
     assert paas("config:clear", "--global").status == 0
     assert paas.store.config.get(None) == {}
