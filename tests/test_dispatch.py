@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 ANN = SshKey("ann", "ssh-ed25519", "", "SHA256:ann", 0.0)
 DOOR_UID = 65534
+
+dispatch.load_commands()  # before a test takes them out of the registry for a moment
 
 
 @dataclass
@@ -150,6 +153,20 @@ def test_a_key_that_was_removed_gets_no_help_either(
     platform: Small, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert remote(platform, "--help", key="SHA256:gone") == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_a_key_that_is_removed_at_the_last_moment_runs_nothing(
+    platform: Small, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = platform.locks.place
+
+    def remove_and_place(fingerprint: str, places: int) -> AbstractContextManager[None]:
+        platform.store.keys.remove("ann")
+        return place(fingerprint, places)
+
+    monkeypatch.setattr(platform.locks, "place", remove_and_place)
+    assert remote(platform, "version") == 1
     assert capsys.readouterr().out == ""
 
 

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,25 @@ def test_a_push_to_an_app_without_a_role_is_told_that_it_does_not_exist(team: Pe
     assert "App shop does not exist" in pushed.err
     assert team.store.apps.get("shop").version == 1
     assert team.typing("vera", "git-receive-pack", "shop", text_in="web: evil").status == 1
+
+
+@pytest.mark.parametrize("is_key", [True, False])
+def test_a_push_is_refused_whose_right_was_taken_away_while_it_arrived(
+    team: Person, monkeypatch: pytest.MonkeyPatch, is_key: bool
+) -> None:
+    receive = team.repos.receive
+
+    def take_away_and_receive(app: App, *rest: Any) -> int:
+        if is_key:
+            team.store.users.remove("ben")
+        else:
+            team.store.grants.remove(app.id, "ben")
+        return receive(app, *rest)
+
+    monkeypatch.setattr(team.repos, "receive", take_away_and_receive)
+    assert team.typing("ben", "git-receive-pack", "shop", text_in="web: evil").status != 0
+    assert team.store.apps.get("shop").version == 1
+    assert len(team.store.deploys.list()) == 1
 
 
 def test_a_hint_of_a_first_push_names_only_apps_that_are_seen(team: Person) -> None:
