@@ -67,6 +67,11 @@ def make(settings: Settings, name: str, size: int) -> None:
 def attach(settings: Settings, name: str) -> None:
     """Mount a volume unless it is mounted. Raises Unavailable."""
     place = folder(settings) / name
+    if not _image(settings, name).exists():  # as after a backup:import
+        raise Unavailable(
+            f"The volume {name} is not on this host",
+            hint=f"Put its file back, or: storage:unmount APP {name}; storage:destroy {name}",
+        )
     place.mkdir(mode=0o711, exist_ok=True)
     with _alone(settings):
         if not place.is_mount():

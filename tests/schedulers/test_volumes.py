@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from paas.errors import DiskFull
+from paas.errors import DiskFull, Unavailable
 from paas.schedulers import volumes
 from paas.schedulers.base import ProcessSpec, Resources
 from paas.schedulers.docker_local import DockerLocal
@@ -110,6 +110,13 @@ def test_a_volume_that_does_not_fit_leaves_nothing(settings: Settings) -> None:
     with pytest.raises(DiskFull):
         volumes.make(poor, "big", 10**15)
     assert list(volumes.folder(settings).iterdir()) == []
+
+
+def test_a_volume_that_is_missing_starts_nothing(scheduler: DockerLocal, prison: Prison) -> None:
+    scheduler.remove_volume("data")
+    with pytest.raises(Unavailable, match="not on this host"):
+        scheduler.start(spec(prison, "exec sleep 600"))
+    assert scheduler.containers() == ()
 
 
 def test_limits_reach_the_engine(scheduler: DockerLocal, prison: Prison) -> None:
