@@ -45,8 +45,10 @@ def _end(world: World, tally: Tally, engine: OwnEngine, number: signal.Signals, 
         engine.end(number)
         assert not engine.answers()
         tally.hit()
-    said = client.communicate(timeout=PATIENCE)[1]
-    engine.start()
+    try:
+        said = client.communicate(timeout=PATIENCE)[1]
+    finally:
+        engine.start()
     start = time.monotonic()
     assert "Traceback" not in said, said
     world.await_whole()

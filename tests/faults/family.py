@@ -12,7 +12,7 @@ from tests.faults.parts import stopped_at
 from tests.faults.tally import Tally
 from tests.faults.world import World, children_of, last_words, name_of, state_of, wait_for
 
-PACK = 64 << 20  # bytes that no compression makes smaller
+PACK = 32 << 20  # bytes that no compression makes smaller
 LINES = ("before build", "before commit", "after commit")
 
 

@@ -95,6 +95,8 @@ def _app_litter(platform: Platform, app: App) -> Iterator[str]:
     branch = (repo / "refs" / "heads" / "master").read_text().strip()
     done = (d for d in platform.store.deploys.list(app.id) if d.state is DeployState.DONE)
     last = next(d for d in done if d.branch)
+    if (head := (repo / "HEAD").read_text().strip()) != "ref: refs/heads/master":
+        yield f"a clone of {app.name} checks out {head}"
     if branch != last.commit:
         yield f"master is at {branch[:7]}, the last deploy was of {str(last.commit)[:7]}"
 

@@ -52,6 +52,11 @@ class OwnEngine:
         self.process.send_signal(number)
         self.process.wait(WAIT)
         (self.folder / "pid").unlink(missing_ok=True)
+        file = self.folder / "exec" / "containerd" / "containerd.pid"
+        if file.exists():  # it outlived a kill, or nobody has buried it: the next dockerd waits
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(file.read_text()), signal.SIGKILL)
+            file.unlink()
 
     def answers(self) -> bool:
         """Whether it answers."""
