@@ -41,6 +41,7 @@ lock:
 # Make docs/commands.md anew from what the commands declare.
 docs:
     {{python}} -m paas.commands.reference > docs/commands.new && mv docs/commands.new docs/commands.md
+    {{python}} -m tests.conformance.table > docs/dokku-conformance.new && mv docs/dokku-conformance.new docs/dokku-conformance.md
 
 # Measure side by side with the floor; writes docs/performance.md, of named benches their sections only. Options: --quick, names.
 bench *args:
