@@ -19,11 +19,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from dulwich.repo import Repo
-from dulwich.server import DictBackend
+from dulwich.server import BackendRepo, DictBackend
 from dulwich.web import make_wsgi_chain
 
 from paas import outside
-from paas.errors import NotFound, SourceRefused, Unavailable
+from paas.errors import InvalidName, NotFound, SourceRefused, Unavailable
 from paas.git.base import Remote
 from paas.git.repos import DulwichRepos
 from paas.model import App
@@ -95,7 +95,8 @@ class Silent(WSGIRequestHandler):
 def https(work: Path, bundle: Path) -> Iterator[str]:
     server = WSGIServer(("127.0.0.1", 0), Silent)
     repository = Repo(str(work))
-    server.set_app(make_wsgi_chain(DictBackend({"/shop.git": repository})))
+    served: dict[str, BackendRepo] = {"/shop.git": repository}
+    server.set_app(make_wsgi_chain(DictBackend(served)))
     with serving(server, bundle) as url:
         yield url
     repository.close()
@@ -154,7 +155,7 @@ def test_a_download_follows_redirects_but_never_inside(bundle: Path, tmp_path: P
         out.flush()
         assert file.read_bytes() == b"x" * 1000
         for path in ("inside", "plain", "again"):
-            with pytest.raises((Unavailable, outside.InvalidName)):
+            with pytest.raises((Unavailable, InvalidName)):
                 outside.download(f"{url}/{path}", out, 1000, bundle, {"127.0.0.1"})
         with pytest.raises(SourceRefused):
             outside.download(f"{url}/file", out, 999, bundle, {"127.0.0.1"})
