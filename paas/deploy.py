@@ -8,8 +8,9 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
-from paas import builders, disk, fleet, ports, routing, scripts
+from paas import builders, disk, docker_options, fleet, ports, routing, scripts
 from paas.attempt import Attempt
 from paas.build.base import BuildPlan
 from paas.build_queue import Build
@@ -46,6 +47,8 @@ def make_release(attempt: Attempt, source: Source, options: PushOptions) -> Cand
     attempt.reporter.hide(tuple(config.merged.values()))
     source = builders.view_of(platform, attempt.app, source)
     plan = builders.plan(platform, attempt.app, source)
+    arguments = docker_options.build_arguments(platform, attempt.app, config.merged)
+    plan = replace(plan, args={**plan.args, **arguments})
     _show_plan(plan, attempt.reporter)
     disk.require_space(platform.settings)
     attempt.run_hooks("pre-build")

@@ -507,6 +507,8 @@ class SecurityOptions:
     memory: int | None = None  # None: the host's default (settings.app_memory)
     pids: int = 256
     run_as: int | None = None  # None: uid 200000 + app id; never 0
+    shm_size: int = 64 * 1024 * 1024  # of /dev/shm; what is in it counts as memory
+    open_files: int = 4096
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 SIZES = range(UNITS["m"], 64 * UNITS["g"] + 1)
 MEMORY = range(16 * UNITS["m"], 1024 * UNITS["g"] + 1)
 PIDS = range(8, 4096 + 1)
+FILES = range(64, 65536 + 1)
 UIDS = range(1, 2**31)  # never 0
 TMPFS = 4
 KERNEL = ("/proc", "/sys", "/dev")
@@ -118,4 +119,6 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "memory": lambda value: _parse_size(value, MEMORY),
     "pids": _parse_number(PIDS),
     "run-as": _parse_number(UIDS),
+    "shm-size": _parse_size,
+    "open-files": _parse_number(FILES),
 }

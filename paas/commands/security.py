@@ -48,7 +48,8 @@ def security_set(context: Context, app: str, key: str, value: str) -> None:
     """Open or close one wall of an app; an empty value brings the default back.
 
     Keys: writable-root (true, false), tmp-size, memory (64m, 1g), tmpfs (/path=16m adds one,
-    /path= takes it away; at most 4), pids (processes and threads), run-as (a user's number).
+    /path= takes it away; at most 4), pids (processes and threads), run-as (a user's number),
+    shm-size (of /dev/shm, within the memory), open-files (descriptors of a process).
     """
     store = context.platform.store
     found = context.app(app)
@@ -65,6 +66,8 @@ def _describe(platform: Platform, options: SecurityOptions) -> dict[str, object]
         show_size(options.memory or platform.settings.app_memory),
         options.pids,
         options.run_as,
+        show_size(options.shm_size),
+        options.open_files,
         loosened(options),
     )
     return dict(zip((*KEYS, "loosened"), values, strict=True))

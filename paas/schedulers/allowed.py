@@ -6,7 +6,7 @@ slip there, or a new caller, cannot open a wall (Kubernetes' "restricted" standa
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -32,10 +32,8 @@ TMPFS = re.compile(
 )
 LABELS = {f"paas.{name}" for name in ("instance", "app", "app-id", "process", "slot", "deploy")}
 OWN_TMPFS = {"/tmp", "/var/tmp", "/run"}  # noqa: S108 - in the container
-ULIMITS = [
-    {"Name": "nofile", "Soft": 4096, "Hard": 8192},
-    {"Name": "core", "Soft": 0, "Hard": 0},
-]
+CORE = {"Name": "core", "Soft": 0, "Hard": 0}
+MOST_FILES = 65536
 Rule = Callable[[Any], bool]
 
 
@@ -44,6 +42,8 @@ def check_settings(config: Mapping[str, Any], settings: Settings) -> None:
     _check(config, _container_rules(settings), optional={"Entrypoint", "Cmd"})
     host = config["HostConfig"]
     _check(host, _host_rules(settings), prefix="HostConfig.")
+    if host["ShmSize"] > host["Memory"]:
+        raise _refusal("HostConfig.ShmSize")
     if host["MemorySwap"] != host["Memory"]:
         raise _refusal("HostConfig.MemorySwap")
     if host["MemoryReservation"] > host["Memory"]:
@@ -110,8 +110,8 @@ def _host_rules(settings: Settings) -> dict[str, Rule]:
         "NanoCpus": _between(1, (os.cpu_count() or 1) * NANO),
         "CpuShares": _between(2, 1024),
         "PidsLimit": _between(1, 4096),
-        "ShmSize": _between(0, 64 * MB),
-        "Ulimits": _is(ULIMITS),
+        "ShmSize": _between(0, 64 * 1024 * MB),
+        "Ulimits": _are_ulimits,
         "Init": _is(True),
         "IpcMode": _is("private"),
         "CgroupnsMode": _is("private"),
@@ -126,6 +126,13 @@ def _is_capped_log(config: Mapping[str, Any]) -> bool:
     size = config.get("Config", {}).get("max-size", "")
     wanted = {"Type": "json-file", "Config": {"max-size": size, "max-file": "3"}}
     return bool(LOG_SIZE.fullmatch(str(size))) and config == wanted
+
+
+def _are_ulimits(limits: Sequence[Mapping[str, Any]]) -> bool:
+    if len(limits) != 2 or limits[1] != CORE or limits[0].keys() != CORE.keys():  # noqa: PLR2004 - nofile, core
+        return False
+    numbers = [limits[0][kind] for kind in ("Soft", "Hard")]
+    return limits[0]["Name"] == "nofile" and all(map(_between(64, MOST_FILES), numbers))
 
 
 def _is(wanted: object) -> Rule:

@@ -129,6 +129,7 @@ def _host_config(
     spec: ProcessSpec, settings: Settings, user: int, *, with_ca: bool
 ) -> dict[str, Any]:
     memory = spec.resources.memory or spec.options.memory or settings.app_memory
+    files = spec.options.open_files
     return {
         "NetworkMode": network_name(spec.app, settings),
         "Privileged": False,
@@ -147,9 +148,9 @@ def _host_config(
         "NanoCpus": round(spec.resources.cpus * NANO),
         "CpuShares": 512,
         "PidsLimit": spec.options.pids,
-        "ShmSize": 64 * MB,
+        "ShmSize": min(spec.options.shm_size, memory),
         "Ulimits": [
-            {"Name": "nofile", "Soft": 4096, "Hard": 8192},
+            {"Name": "nofile", "Soft": files, "Hard": max(files, 8192)},
             {"Name": "core", "Soft": 0, "Hard": 0},
         ],
         "Init": True,
