@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import contextlib
 import io
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,7 +62,7 @@ class Person:
         self.settings = Settings(
             root=root,
             door_user="nobody",
-            network=f"127.{randbelow(200) + 20}.{randbelow(15) * 16}.0/20",  # others test too
+            network=self._claim_network(),
             disk_reserve=0,
         )
         self.store = SqliteStore(self.settings)
@@ -105,7 +107,17 @@ class Person:
         assert typed.status == 0, typed.out + self.repos.sideband.said
         return self.store.apps.get(app)
 
+    def _claim_network(self) -> str:
+        """Return loopback addresses that nobody else tests with at this moment."""
+        self._claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        while True:
+            base = f"127.{randbelow(200) + 20}.{randbelow(15) * 16}"
+            with contextlib.suppress(OSError):
+                self._claim.bind((f"{base}.1", 4999))
+                return f"{base}.0/20"
+
     def close(self) -> None:
+        self._claim.close()
         self._stdin.undo()
         self.scheduler.close()
         self.store.close()
