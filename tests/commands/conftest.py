@@ -1,8 +1,8 @@
 """A person who types commands, on a platform with a real database and fakes around it."""
 
 import base64
-import hashlib
 import contextlib
+import hashlib
 import io
 import socket
 import sys
