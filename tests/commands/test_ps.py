@@ -27,7 +27,7 @@ def test_a_running_process_is_shown_with_its_release(paas: Person, shop: App) ->
     (web,) = values["status"]
     assert (web["name"], web["status"], web["release"]) == ("web.1", "running", "v1")
     assert (web["restarts"], web["exit_code"], web["hints"]) == (0, None, [])
-    assert "Status web.1:  running, v1, up 0 s, 0 restarts" in paas("ps:report", "shop").out
+    assert "Status web.1:          running, v1, up 0 s, 0 restarts" in paas("ps:report", "shop").out
     assert paas("ps:report", "shop", "--ps-running").out == "true\n"
 
 
@@ -42,13 +42,13 @@ def test_a_dead_process_is_shown_with_its_last_exit(paas: Person, shop: App) -> 
     paas.scheduler.running[container].kept = False
     paas.scheduler.crash(container, 3)
     out = paas("ps:report", "shop").out
-    assert "Running:       false" in out
+    assert "Running:               false" in out
     assert "exited, v1, 0 restarts, last exit 3" in out
 
 
 def test_a_process_that_somebody_removed_is_missing(paas: Person, shop: App) -> None:
     paas.scheduler.remove_by_hand(only_container(paas))
-    assert "Status web.1:  missing, v1" in paas("ps:report", "shop").out
+    assert "Status web.1:          missing, v1" in paas("ps:report", "shop").out
 
 
 def test_a_restarted_process_counts(paas: Person, shop: App) -> None:
@@ -74,8 +74,10 @@ def test_a_process_out_of_memory_is_told_the_way_out(paas: Person, shop: App) ->
 def test_old_and_new_processes_are_both_shown(paas: Person, shop: App) -> None:
     assert paas("ps:restart", "shop").status == 0
     out = paas("ps:report", "shop").out
-    assert "Processes:     1" in out
-    assert out.index("Status web.1:  running") < out.index("Status web.1:  draining")
+    assert "Processes:             1" in out
+    assert out.index("Status web.1:          running") < out.index(
+        "Status web.1:          draining"
+    )
 
 
 def test_restart_moves_to_new_processes_of_the_same_release(paas: Person, shop: App) -> None:
@@ -199,7 +201,7 @@ def test_a_strategy_is_set_shown_and_cleared(paas: Person, shop: App) -> None:
     assert "Stopping web.1 first (recreate)" in paas("ps:restart", "shop").out
     assert paas("ps:set", "shop", "strategy.web").status == 0
     assert paas("ps:report", "shop", "--ps-strategy").out == "web:rolling\n"
-    assert paas("ps:set", "shop", "stop-timeout", "1").status == 2
+    assert paas("ps:set", "shop", "speed", "1").status == 2
 
 
 def test_one_process_is_restarted_alone(paas: Person, shop: App) -> None:
