@@ -68,7 +68,7 @@ parse() {
 }
 
 install_all() {
-  local packages=(ca-certificates curl git iproute2 iptables mmdebstrap nftables openssh-client python3 python3-venv)
+  local packages=(ca-certificates curl e2fsprogs git iproute2 iptables mmdebstrap nftables openssh-client python3 python3-venv)
   has nginx || packages+=(nginx-light)
   has dockerd || engine_answers || packages+=(docker.io)
   [[ ${PAAS_OPENSSH:-} != true ]] || packages+=(openssh-server)
@@ -104,7 +104,7 @@ uninstall_all() {
 }
 
 run_tests() {
-  local packages=(ca-certificates curl git iproute2 iptables mmdebstrap nftables openssh-client openssh-server procps python3 python3-venv)
+  local packages=(ca-certificates curl e2fsprogs git iproute2 iptables mmdebstrap nftables openssh-client openssh-server procps python3 python3-venv)
   has nginx || packages+=(nginx-light)
   has dockerd || engine_answers || packages+=(docker.io)
   install_packages "${packages[@]}"
@@ -112,11 +112,11 @@ run_tests() {
   step 'Python packages for development, by hash' make_dev_venv
   step 'Stack image, shared by all tests' make_stack
   local failures=0 task
-  for task in check test engines journeys; do
+  for task in check test engines journeys faults-quick; do
     printf -- '-----> just %s\n' "$task"
     (cd "$here" && PATH="$here/.venv/bin:$PATH" just "$task" </dev/null) || failures=$((failures + 1))
   done
-  ((failures == 0)) || die "$failures of 4 test runs failed" 'Read the first failure above.'
+  ((failures == 0)) || die "$failures of 5 test runs failed" 'Read the first failure above.'
   printf '=====> All tests passed in %d s\n' "$SECONDS"
 }
 
