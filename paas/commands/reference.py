@@ -21,9 +21,10 @@ dispatch and print the same. `TOPIC` alone, `TOPIC:help` and `help TOPIC` explai
 - Exit status: 0 done; 1 refused or failed; 2 typed wrongly; 20 there is no such app (or release,
   domain, key); 75 a part of the host does not answer (engine, nginx, daemon, disk full); 130
   cancelled; 255 is ssh's own: the key was not accepted.
-- Who may type what: *anyone* is every key that was added. *Deployer* is every such key too: there
-  are no roles yet. *Host* is root on the host, and over ssh every key if
-  [`remote_host_verbs`](settings.md) is true.
+- Who may type what: *anyone* and *member* is every key that was added; *viewer*, *deployer* and
+  *owner* are roles at an app; *admin* is a user for all apps; *host* is root on the host, and over
+  ssh admins if [`remote_host_verbs`](settings.md) is true. See [access](access.md).
+- On a workstation the [client](client.md) finds host and app by itself.
 
 """
 OWN_HEAD = """\
