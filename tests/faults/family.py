@@ -13,17 +13,22 @@ from tests.faults.tally import Tally
 from tests.faults.world import World, children_of, last_words, name_of, state_of, wait_for
 
 PACK = 32 << 20  # bytes that no compression makes smaller
+DOOR, CONNECTION = "ssh door", "ssh connection"
+MEMBERS = ("paas", "paas-background", DOOR, CONNECTION)
 LINES = ("before build", "before commit", "after commit")
 
 
 def members_killed(world: World, *, quick: bool) -> Tally:
-    """Kill each of them while the child of a push waits at a line, and the door in a pack."""
-    tally = Tally("kill -9 of the daemon, its background process or its ssh door in a push")
+    """Kill each of them while the child of a push waits at a line, and its connection in a pack.
+
+    The ssh door is a listener and a process for each connection: a push needs only the latter.
+    """
+    tally = Tally("kill -9 of daemon, background process, ssh door or connection in a push")
     for line in LINES[1:2] if quick else LINES:
-        for member in ("paas", "paas-background", "ssh door"):
+        for member in MEMBERS:
             with tally.attempt(f"{member}, {line}"):
                 _kill_at(world, tally, member, line)
-    with tally.attempt("ssh door, in the pack"):
+    with tally.attempt(f"{CONNECTION}, in the pack"):
         _kill_in_pack(world, tally)
     return tally
 
@@ -40,7 +45,7 @@ def _kill_at(world: World, tally: Tally, member: str, line: str) -> None:
     said = client.communicate(timeout=120)[1]
     if member == "paas":
         world.start_daemon()
-    if member == "paas-background":
+    if member in {"paas-background", DOOR}:
         assert client.returncode == 0, last_words(said)
     world.await_whole()
     tally.seconds.append(time.monotonic() - start)
@@ -57,7 +62,7 @@ def _kill_in_pack(world: World, tally: Tally) -> None:
     client = world.push()
     wait_for(lambda: received(repository) > 0, lambda: "the pack does not come", 60)
     os.killpg(client.pid, signal.SIGSTOP)  # so that there is a middle
-    _kill(world, "ssh door")
+    _kill(world, CONNECTION)
     assert received(repository) < PACK, "the pack was there before"
     os.killpg(client.pid, signal.SIGCONT)
     tally.hit()
@@ -65,7 +70,7 @@ def _kill_in_pack(world: World, tally: Tally) -> None:
     assert client.communicate(timeout=60)[1]
     world.await_whole()
     tally.seconds.append(time.monotonic() - start)
-    assert client.returncode, "a push was accepted whose door had died"
+    assert client.returncode, "a push was accepted whose connection had died"
     assert world.answer() == before
     _await_family(world)
     world.git.push()
@@ -87,6 +92,9 @@ def _pid_of(world: World, member: str) -> int | None:
     daemon = world.daemon_pid()
     if member == "paas":
         return daemon
+    if member == CONNECTION:
+        door = _pid_of(world, DOOR)
+        return next(iter(children_of(door)), None) if door else None
     found = (pid for pid in children_of(daemon) if member in {name_of(pid), _program(pid)})
     return next(found, None)
 
@@ -94,7 +102,7 @@ def _pid_of(world: World, member: str) -> int | None:
 def _program(pid: int) -> str:
     with contextlib.suppress(OSError):
         if b"paas.doors.ssh" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return "ssh door"
+            return DOOR
     return ""
 
 
@@ -102,7 +110,7 @@ def _await_family(world: World) -> None:
     """Wait until the supervisor has started what was killed: a door that answers, too."""
 
     def is_whole() -> bool:
-        helpers = [_pid_of(world, name) for name in ("paas-background", "ssh door")]
+        helpers = [_pid_of(world, name) for name in ("paas-background", DOOR)]
         greeting = ["ssh-keyscan", "-T", "2", "-p", str(world.instance.ssh_port), "127.0.0.1"]
         return all(helpers) and bool(
             subprocess.run(greeting, capture_output=True, check=False, timeout=10).stdout
