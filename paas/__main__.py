@@ -5,7 +5,7 @@ A machine is a host when an installation is configured there: its settings, or i
 
 import sys
 
-OWN = ("start", "stop", "status", "serve", "setup", "doctor")
+OWN = ("start", "stop", "status", "serve", "setup", "doctor", "upgrade")
 
 
 def main() -> int:

@@ -39,6 +39,10 @@ def run_verb(verb: str, settings: Settings, args: list[str]) -> int:
         from paas import daemon  # noqa: PLC0415 - see above
 
         return daemon.run_here(settings, ("doctor", *args))
+    if verb == "upgrade":
+        from paas import upgrade  # noqa: PLC0415 - see above
+
+        return upgrade.upgrade(args)
     if args:
         raise UsageError(f"{verb} takes nothing behind it", hint=f"Type: paas {verb}")
     return {"serve": serve, "start": start, "stop": stop, "status": status}[verb](settings)

@@ -42,6 +42,7 @@ OWN: Mapping[str, str] = {
     "start": "Start the daemon detached, where no systemd does",
     "stop": "Stop the daemon; apps and deploys at work go on",
     "status": "Say whether the daemon runs, and where its doors are; exit status 3 if it does not",
+    "upgrade": "Go to another version, from a checkout's folder or a release's archive; apps go on",
     "serve": "Be the daemon, in the foreground: what the systemd unit runs",
 }
 

@@ -1,7 +1,9 @@
 """Brings the schema forward: the files of migrations/, in order, in one transaction."""
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -13,11 +15,15 @@ FOLDER = Path(__file__).parent / "migrations"
 def migrate(connection: sqlite3.Connection, folder: Path = FOLDER) -> None:
     """Apply what is missing; `PRAGMA user_version` counts. Raises PaasError for a newer schema.
 
-    Everything, the count included, is one transaction: a crash leaves the old schema.
+    Everything, the count included, is one transaction: a crash leaves the old schema. A copy of the
+    database from before stays beside it, as `paas.db.schema-N`.
     """
     files = _files(folder)
-    if _version(connection) == len(files):
+    version = _version(connection)
+    if version == len(files):
         return
+    if 0 < version < len(files):
+        _keep_copy(connection, version)
     connection.execute("BEGIN IMMEDIATE")
     try:
         _apply(connection, files)
@@ -26,6 +32,19 @@ def migrate(connection: sqlite3.Connection, folder: Path = FOLDER) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _keep_copy(connection: sqlite3.Connection, version: int) -> None:
+    """Put a whole copy beside the database, for its owner alone: the way back to an older paas."""
+    path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".copy-", delete=False) as file:
+        new = Path(file.name)
+    try:
+        with closing(sqlite3.connect(new)) as copy:
+            connection.backup(copy)
+        new.replace(path.with_name(f"{path.name}.schema-{version}"))
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _apply(connection: sqlite3.Connection, files: tuple[Path, ...]) -> None:

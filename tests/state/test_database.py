@@ -227,3 +227,18 @@ def test_a_missing_folder_names_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         make_store(tmp_path / "missing").apps.list()
     assert "paas setup" in caught.value.hint
+
+
+def test_before_the_schema_moves_a_copy_is_kept(tmp_path: Path) -> None:
+    database = tmp_path / "paas.db"
+    first = migrations(tmp_path / "one", "CREATE TABLE a (x);")
+    both = migrations(tmp_path / "two", "CREATE TABLE a (x);", "DROP TABLE a;")
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        migrate(connection, first)
+        connection.execute("INSERT INTO a VALUES ('kept')")
+        migrate(connection, both)
+    copy = tmp_path / "paas.db.schema-1"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(copy)) as old:
+        assert old.execute("SELECT x FROM a").fetchall() == [("kept",)]
+    assert sorted(path.name for path in tmp_path.glob("*paas.db*")) == ["paas.db", copy.name]
