@@ -62,7 +62,7 @@ def test_the_version_before_is_set_up_and_its_demo_answers(host: Machine) -> Non
 
 def test_an_upgrade_keeps_apps_serving_and_data(host: Machine) -> None:
     host.type(f"rm -f /tmp/enough; ({VISIT}) </dev/null >/dev/null 2>&1 & sleep 1")
-    host.type("PAAS_NO_DEMO=1 /src/bootstrap.sh")
+    host.type("paas upgrade /src")
     visits = host.type("touch /tmp/enough; sleep 6; cat /tmp/visits").split()
     assert visits.count("ok") > 10
     assert visits.count("lost") == 0
@@ -83,6 +83,18 @@ def test_the_daemon_writes_to_the_journal_and_starts_in_its_unit(host: Machine) 
     assert "paas" in host.type("journalctl --unit paas --no-pager")
     host.type("paas stop && paas start")
     assert host.type("systemctl is-active paas") == "active\n"
+
+
+def test_the_unit_s_sandbox_leaves_what_the_daemon_needs(host: Machine) -> None:
+    """Volumes that the engine sees, and a stack that is made anew."""
+    host.type("paas storage:create files --size 64m")
+    host.type("paas storage:mount hello files --container-dir /files && paas ps:restart hello")
+    assert "/files" in host.type("paas run hello cat /proc/mounts")
+    text = host.type("cat /etc/systemd/system/paas.service")
+    kinds = r"^((?:CapabilityBoundingSet|Restrict\w+|Lock\w+|NoNew\w+|System\w+)=.*)$"
+    options = [f"-p '{line}'" for line in re.findall(kinds, text, re.MULTILINE)]
+    made = "mmdebstrap --variant=minbase trixie /var/tmp/made.tar"
+    host.type(f"systemd-run --wait --quiet {' '.join(options)} {made} && rm /var/tmp/made.tar")
 
 
 def test_after_a_reboot_apps_answer_by_themselves(host: Machine) -> None:
