@@ -1,6 +1,7 @@
 """What a fault may leave behind: all of an instance that the database does not account for."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,11 +103,11 @@ def _app_litter(platform: Platform, app: App) -> Iterator[str]:
 
 
 def _unknown_files(root: Path) -> Iterator[str]:
-    for path in sorted(root.rglob("*")):
-        name = str(path.relative_to(root))
-        if name == "run/contexts" and len(list(path.glob("*"))) > FEW_NOTES:
-            yield name
-        is_quarantine = path.is_dir() and path.parent.name == "quarantine"
-        is_odd = not path.is_dir() and not (KNOWN.fullmatch(name) or OURS.match(name))
-        if is_quarantine or is_odd:
-            yield name
+    for folder, folders, files in os.walk(root):  # which bears that something goes meanwhile
+        place = Path(folder).relative_to(root)
+        if str(place) == "run/contexts" and len(files) > FEW_NOTES:
+            yield str(place)
+        if place.name == "quarantine":
+            yield from (str(place / name) for name in folders)
+        names = (str(place / name) for name in files)
+        yield from (name for name in names if not (KNOWN.fullmatch(name) or OURS.match(name)))
