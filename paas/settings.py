@@ -42,6 +42,7 @@ class Settings:
     suite: str = "trixie"
     ca_bundle: Path = Path("/etc/ssl/certs/ca-certificates.crt")
     max_pack: int = 200 * MB
+    max_unpacked: int = 1024 * MB
     max_builds: int = 2
     build_timeout: int = 1200
     build_memory: int = 2048 * MB

@@ -56,7 +56,7 @@ class DulwichRepos:
         git: str | None = shutil.which("git", path=PATH),
     ) -> None:
         self._settings = settings
-        self._limits = limits or Limits(pack=settings.max_pack)
+        self._limits = limits or Limits(pack=settings.max_pack, inflated=settings.max_unpacked)
         self._git = git
         self._open: dict[int, Quarantine] = {}  # of the pushes that this process receives
 

@@ -21,6 +21,7 @@ MORE = 0x80  # set in each byte of such a number but the last
 LAST_BYTE = b"\x7f"  # the largest one without MORE
 WRONG_LENGTH = "The pack is broken: an object is not as long as it says"
 SHALLOW_HINT = "Push a shallow clone (git clone --depth 1), or take large files out of the history."
+RAISE_HINT = "Or let the host's owner raise {} in paas.toml (docs/settings.md)."
 
 
 class PackStream:
@@ -116,7 +117,7 @@ class PackStream:
         if self._inflated > self._limits.inflated:
             raise SourceRefused(
                 f"The history unpacks to more than {self._limits.inflated // MB:,} MB",
-                hint=SHALLOW_HINT,
+                hint=f"{SHALLOW_HINT} {RAISE_HINT.format('max_unpacked')}",
             )
 
     def _deepen(self, offset: int, base_depth: int | None) -> None:
@@ -210,7 +211,8 @@ class PackStream:
             raise SourceRefused("The connection ended in the middle of the pack")
         if self._before + len(self._data) > self._limits.pack + PIECE:
             raise SourceRefused(
-                f"The pack is larger than {self._limits.pack // MB:,} MB", hint=SHALLOW_HINT
+                f"The pack is larger than {self._limits.pack // MB:,} MB",
+                hint=f"{SHALLOW_HINT} {RAISE_HINT.format('max_pack')}",
             )
 
 

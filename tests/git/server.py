@@ -115,8 +115,10 @@ def read_small(source: Source) -> dict[str, str]:
 def main() -> int:
     plan_file, _, command = sys.argv[1:]
     plan = json.loads(Path(plan_file).read_text())
-    settings = Settings(root=Path(plan["root"]), disk_reserve=plan.get("disk_reserve", 0))
-    repos = DulwichRepos(settings, Limits(**plan.get("limits", {})), plan.get("git"))
+    own = {"disk_reserve": 0} | plan.get("settings", {})
+    settings = Settings(root=Path(plan["root"]), **own)
+    limits = Limits(**plan["limits"]) if "limits" in plan else None
+    repos = DulwichRepos(settings, limits, plan.get("git"))
     handler = RecordingHandler(plan, repos)
     handler.note(call="start", pid=os.getpid())
     try:

@@ -181,7 +181,9 @@ def test_many_deltas_that_unpack_to_too_much_are_refused(host: Host) -> None:
     for _ in range(30):
         objects.append(packs.ofs_delta(distance, packs.copy_delta(60000, 40 * MB)))
         distance += len(objects[-1])
-    assert "unpacks to more than 1,024 MB" in one_file_push(host, *objects)
+    shown = one_file_push(host, *objects)
+    assert "unpacks to more than 1,024 MB" in shown
+    assert "raise max_unpacked in paas.toml" in shown
 
 
 def test_a_delta_chain_too_deep_is_refused(host: Host) -> None:
@@ -218,6 +220,18 @@ def test_a_pack_beyond_the_limit_is_refused_while_it_is_read(work: Work) -> None
     work.host.plan["limits"] = {"pack": MB}
     commit = work.commit("big", random.Random(1).randbytes(3 * MB).hex())
     assert "larger than 1 MB" in refuse(work, commit)
+    assert "raise max_pack in paas.toml" in work.push("main", status=1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"), [("max_pack", "larger than 1 MB"), ("max_unpacked", "more than 1 MB")]
+)
+def test_the_owner_s_settings_bound_a_push(work: Work, setting: str, reason: str) -> None:
+    work.host.plan["settings"] = {setting: MB}
+    commit = work.commit("big", random.Random(1).randbytes(MB).hex())
+    assert reason in refuse(work, commit)
+    work.host.plan["settings"] = {setting: 4 * MB}
+    work.push("main")
 
 
 def test_a_thin_pack_without_its_base_is_refused(host: Host) -> None:

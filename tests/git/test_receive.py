@@ -307,7 +307,7 @@ def test_a_submodule_is_left_empty_with_a_warning(work: Work) -> None:
 
 def test_a_full_disk_is_told_before_anything_is_sent(work: Work) -> None:
     work.commit()
-    work.host.plan["disk_reserve"] = 1 << 60
+    work.host.plan["settings"] = {"disk_reserve": 1 << 60}
     shown = work.push("main", status=None)
     # The rule is min(reserve, 15 %): a host with more free space than that takes the push.
     assert ("The disk is nearly full" in shown) != bool(work.host.journal("deploy"))
