@@ -87,8 +87,10 @@ def _without_engine(
     tally.hit()
     said = client.communicate(timeout=120)[1]
     try:
-        assert client.returncode, said
         assert "Traceback" not in said, said
+        if not client.returncode:  # behind the switch: recovery does what follows
+            assert "It is live" in said or "Deployed" in said, said
+            either = (either[1], either[1])
         assert world.answer() in either, f"{world.answer()!r} answers without the engine"
     finally:
         world.cable.plug()
