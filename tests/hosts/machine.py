@@ -19,9 +19,11 @@ CHECKOUT = Path(__file__).parent.parent.parent
 PATIENCE = 900  # seconds for one command
 # What the images of cloud providers have as well; nothing that paas needs beyond it.
 PACKAGES = ("ca-certificates", "dbus", "iproute2", "openssh-server", "sudo", "systemd-sysv")
-# The outer engine mounts cgroups read-only in a container that is not privileged.
+# The outer engine mounts cgroups read-only in a container that is not privileged; modules are for
+# the machine outside to load.
 INIT = """
 for c in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,rw,bind "$c"; done 2>/dev/null
+ln -sf /dev/null /etc/systemd/system/systemd-modules-load.service
 exec /lib/systemd/systemd --system
 """
 

@@ -28,10 +28,11 @@ find / -xdev '(' -path /proc -o -path /sys -o -path /src -o -path /old -o -path 
 getent passwd paas
 nft list tables | grep -i paas
 ip route | grep 10.214
-docker ps -aq
-docker images -q
-docker volume ls -q
-docker network ls --format '{{.Name}}' | grep -v -x -e bridge -e host -e none
+ask() { curl -sS --unix-socket /run/docker.sock "http://engine/$1" | tr ',{' '\\n\\n' | grep "$2"; }
+ask 'containers/json?all=true' '"Id"'
+ask images/json '"Id"'
+ask volumes '"Name"'
+ask networks '^"Name"' | grep -v -x -e '"Name":"bridge"' -e '"Name":"host"' -e '"Name":"none"'
 systemctl list-unit-files | grep -i paas
 true
 """
