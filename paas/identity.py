@@ -3,7 +3,7 @@
 import time
 
 from paas import deploy as pipeline
-from paas import operate, routing
+from paas import operate, options, resources, routing
 from paas.errors import Conflict, NotFound, ProxyUnavailable
 from paas.model import Actor, App, AppLock, ContainerRole, ProcessState
 from paas.platform import Platform
@@ -48,6 +48,30 @@ def copy(platform: Platform, source: App, target: App, actor: Actor) -> str | No
     if source.deploy_branch:
         platform.repos.set_branch(target, source.deploy_branch, release.commit)
     return release.commit
+
+
+def copy_walls(
+    platform: Platform, source: App, target: App, *, opens_walls: bool, lifts_limits: bool
+) -> tuple[str, ...]:
+    """Give an app the walls and limits of another, as far as who asks may open them.
+
+    Return what stays as it is for every app.
+    """
+    walls, security = platform.store.security.get(source.id), platform.store.security
+    kept = walls if opens_walls else options.of_owners(walls)
+    security.set(target.id, kept)
+    left = set(options.loosened(walls)) - set(options.loosened(kept))
+    for name, value in resources.stored(platform, source).items():
+        owner, kind, key = name.split(".")
+        if (
+            kind == resources.LIMIT
+            and not lifts_limits
+            and resources.is_more(platform, {key: value})
+        ):
+            left.add(name)
+        else:
+            resources.change(platform, target, kind, owner, {key: value})
+    return tuple(sorted(left))
 
 
 def deploy_copy(platform: Platform, app: App, actor: Actor, commit: str) -> None:

@@ -51,6 +51,11 @@ def loosened(options: SecurityOptions) -> tuple[str, ...]:
     )
 
 
+def of_owners(options: SecurityOptions) -> SecurityOptions:
+    """Return the hardened walls with those that an app's owner may move (docker-options:add)."""
+    return replace(DEFAULTS, shm_size=options.shm_size, open_files=options.open_files)
+
+
 def show_size(size: int) -> str:
     """Return a size as it is typed: `64m`."""
     for unit in ("g", "m", "k"):

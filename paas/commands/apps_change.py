@@ -51,7 +51,8 @@ def apps_clone(
     """Make a new app with the config, scale, settings and code of another, and deploy it.
 
     Domains, certificates and data are not copied. Mind what both would then do twice: config names
-    the same databases.
+    the same databases. Walls and limits that were opened for the other are not open for this one,
+    unless who clones may open them.
     """
     platform = context.platform
     found = context.app(app)
@@ -65,10 +66,19 @@ def apps_clone(
         return
     try:
         commit = identity.copy(platform, found, made, context.actor)
+        left = identity.copy_walls(
+            platform,
+            found,
+            made,
+            opens_walls=context.may(Access.HOST),
+            lifts_limits=context.may(Access.ADMIN),
+        )
     except PaasError:
         operate.destroy(platform, made)
         raise
     click.echo(f"Cloning {app} to {new_name}... done")
+    if left:
+        click.echo(f"{DETAIL}Not as in {app}, for who may change them: {' '.join(left)}")
     if commit is None or skip_deploy:
         click.echo(f"{DETAIL}Nothing is deployed: push to {new_name}, or: ps:rebuild {new_name}")
     else:

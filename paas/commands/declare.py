@@ -10,6 +10,7 @@ from paas import access as rules
 from paas.access import Access
 from paas.doors.control import Control
 from paas.doors.request import Request
+from paas.errors import Forbidden
 from paas.model import Actor, App
 from paas.platform import Platform
 
@@ -65,6 +66,14 @@ class Context:
         remote = self.platform.settings.remote_host_verbs
         verb = str(click.get_current_context().info_name)
         rules.authorise(verb, needs, self.actor, remote_host_verbs=remote)
+
+    def may(self, needs: Access) -> bool:
+        """Whether require() would let it pass."""
+        try:
+            self.require(needs)
+        except Forbidden:
+            return False
+        return True
 
 
 REGISTRY: dict[str, Command] = {}

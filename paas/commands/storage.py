@@ -177,7 +177,7 @@ def _visible(context: Context) -> tuple[Volume, ...]:
     apps = {app.id for app in context.apps()}
     volumes = context.platform.store.storage.list()
     return tuple(
-        v for v in volumes if v.app_id in apps or (v.app_id is None and _is_admin(context))
+        v for v in volumes if v.app_id in apps or (v.app_id is None and context.may(Access.ADMIN))
     )
 
 
@@ -187,14 +187,6 @@ def _find(context: Context, name: str) -> Volume:
     if found is None:
         raise storage.missing(name)
     return found
-
-
-def _is_admin(context: Context) -> bool:
-    try:
-        context.require(Access.ADMIN)
-    except PaasError:
-        return False
-    return True
 
 
 def _describe(platform: Platform, volume: Volume) -> dict[str, object]:

@@ -1,13 +1,15 @@
-"""What a clone of an app has in common with it."""
+"""What a clone of an app has in common with it.
+
+Not walls and limits: who may clone an app may not open these (paas.identity.copy hands them on).
+"""
 
 from paas.state.database import Database
 
 COPIED = (
     "INSERT INTO config (app_id, key, value) SELECT ?1, key, value FROM config WHERE app_id = ?2",
     "INSERT INTO formation SELECT ?1, process_type, quantity FROM formation WHERE app_id = ?2",
-    "INSERT INTO security SELECT ?1, options FROM security WHERE app_id = ?2",
     """INSERT INTO properties SELECT ?1, topic, key, value FROM properties
-       WHERE app_id = ?2 AND NOT (topic = 'apps' AND key = 'locked')""",  # see model.AppLock
+       WHERE app_id = ?2 AND topic NOT IN ('apps', 'resource')""",  # a lock or a first push, limits
     "UPDATE apps SET deploy_branch = (SELECT deploy_branch FROM apps WHERE id = ?2) WHERE id = ?1",
 )
 

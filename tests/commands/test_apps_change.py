@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from paas.model import App
+from paas.model import App, SecurityOptions
+from paas.options import loosened
 from paas.reconcile import Reconciler
 from tests.commands.conftest import Person
 
@@ -158,3 +159,28 @@ def test_other_properties_of_apps_are_refused(
 ) -> None:
     assert paas("apps:set", *words).status == 2
     assert paas("apps:set", "--global", "disable-autocreation", "yes").status == 2
+
+
+def test_a_clone_opens_no_wall_and_lifts_no_limit_for_who_may_not(paas: Person, shop: App) -> None:
+    paas.user("ben", "owner", "shop")
+    for key, value in (("pids", "4096"), ("run-as", "1000"), ("writable-root", "true")):
+        assert paas("security:set", "shop", key, value).status == 0
+    paas("resource:limit", "--memory", "8g", "shop")
+    paas("resource:limit", "--process-type", "web", "--cpu", "0.5", "shop")
+    paas("docker-options:add", "shop", "deploy", "--ulimit nofile=8192")
+    typed = paas.typing("ben", "apps:clone", "shop", "staging")
+    assert typed.status == 0, typed.err
+    assert "_default_.limit.memory pids run-as writable-root" in typed.out
+    spec = paas.scheduler.started[-1]
+    assert loosened(spec.options) == ("open-files",)
+    assert (spec.resources.memory, spec.resources.cpus) == (None, 0.5)
+
+
+def test_a_clone_by_who_may_open_walls_has_them(paas: Person, shop: App) -> None:
+    paas("security:set", "shop", "pids", "64")
+    paas("resource:limit", "--memory", "8g", "shop")
+    assert paas.over_ssh("apps:clone", "shop", "one").status == 0
+    assert paas.scheduler.started[-1].options.pids == SecurityOptions().pids
+    assert paas.scheduler.started[-1].resources.memory == 8 * 1024**3
+    assert paas("apps:clone", "shop", "two").status == 0
+    assert paas.scheduler.started[-1].options.pids == 64
