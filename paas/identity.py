@@ -3,7 +3,7 @@
 import time
 
 from paas import deploy as pipeline
-from paas import operate, options, resources, routing
+from paas import operate, options, resources, routing, site_logs
 from paas.errors import Conflict, NotFound, ProxyUnavailable
 from paas.model import Actor, App, AppLock, ContainerRole, ProcessState
 from paas.platform import Platform
@@ -22,10 +22,12 @@ def rename(platform: Platform, app: App, name: str, actor: Actor) -> App:
     with platform.locks.app(app.id, actor.name, "apps:rename"):
         pipeline.end_abandoned(platform, app)
         renamed = platform.store.apps.rename(app.id, name)
+        site_logs.rename_logs(platform.settings, app.name, name)
         try:
             routing.restore_all(platform)  # in one step: vhosts and routes are filed by name
         except ProxyUnavailable:
             platform.store.apps.rename(app.id, app.name)
+            site_logs.rename_logs(platform.settings, name, app.name)
             raise
         for row in platform.store.containers.of(app.id, ContainerRole.CURRENT):
             if row.id and platform.scheduler.inspect(row.id).state is ProcessState.RUNNING:

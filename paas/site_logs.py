@@ -28,9 +28,21 @@ def error_log(settings: Settings, app: str) -> Path:
 
 def remove_logs(settings: Settings, app: str) -> None:
     """Remove what nginx wrote for an app that is destroyed: the next of its name is another's."""
-    for path in (access_log(settings, app), error_log(settings, app)):
-        for file in path.parent.glob(f"{path.name}*"):  # those that were put aside, too
-            file.unlink(missing_ok=True)
+    for file in _files(settings, app):
+        file.unlink(missing_ok=True)
+
+
+def rename_logs(settings: Settings, app: str, name: str) -> None:
+    """Let an app take what nginx wrote for it along to its new name; nobody else shall find it."""
+    remove_logs(settings, name)
+    for file in _files(settings, app):
+        file.rename(file.with_name(f"{name}{file.name.removeprefix(app)}"))
+
+
+def _files(settings: Settings, app: str) -> list[Path]:
+    """Return the app's logs, with those that were put aside."""
+    paths = (access_log(settings, app), error_log(settings, app))
+    return [file for path in paths for file in path.parent.glob(f"{path.name}*")]
 
 
 def last_lines(path: Path, count: int) -> list[str]:

@@ -9,7 +9,7 @@ from paas.errors import Conflict, NotFound
 from paas.model import App, Desired, app_name
 from paas.state.copying import copy_settings
 from paas.state.database import Database
-from paas.state.events import write_event
+from paas.state.events import rename_events, write_event
 from paas.workers import Worker, this_process
 
 UNBORN = ("apps", "first-push")  # the property that says which process pushes
@@ -109,6 +109,7 @@ class SqliteApps:
         with self._database.write():
             if self.find(name):
                 raise Conflict("Name is already taken", hint="Choose another name.")
+            rename_events(self._database, self.by_id(app), name)
             self._database.execute("UPDATE apps SET name = ? WHERE id = ?", name, app)
         return self.by_id(app)
 

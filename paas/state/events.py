@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Sequence
 
-from paas.model import AppEvent
+from paas.model import App, AppEvent
 from paas.state.bell import Bell, Ear
 from paas.state.database import Database
 
@@ -63,6 +63,20 @@ def write_event(
         *(time.time(), app, kind, process, json.dumps(told)),
     )
     database.execute("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", KEPT)
+
+
+def rename_events(database: Database, app: App, name: str) -> None:
+    """Let an app's events follow it to its new name, inside a write().
+
+    Those of an earlier app of that name are admins' business from now on: whoever calls an old app
+    so must not read them.
+    """
+    database.execute(
+        "UPDATE events SET app = '', details = json_set(details, '$.app', app) WHERE app = ?", name
+    )
+    database.execute(
+        "UPDATE events SET app = ? WHERE app = ? AND at >= ?", name, app.name, app.created_at
+    )
 
 
 def _event(row: sqlite3.Row) -> AppEvent:

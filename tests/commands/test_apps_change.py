@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from paas import site_logs
 from paas.model import App, SecurityOptions
 from paas.options import loosened
 from paas.reconcile import Reconciler
@@ -184,3 +185,31 @@ def test_a_clone_by_who_may_open_walls_has_them(paas: Person, shop: App) -> None
     assert paas.scheduler.started[-1].resources.memory == 8 * 1024**3
     assert paas("apps:clone", "shop", "two").status == 0
     assert paas.scheduler.started[-1].options.pids == 64
+
+
+def test_what_nginx_wrote_goes_along_and_is_nobody_elses(paas: Person, shop: App) -> None:
+    folder = site_logs.log_folder(paas.settings)
+    folder.mkdir(parents=True)
+    for name, text in (("shop.log", "/login?token=1"), ("shop.error.log.1", "old"),
+                       ("store.log", "of one before")):  # fmt: skip
+        (folder / name).write_text(f"{text}\n")
+    assert paas("apps:rename", "shop", "store").status == 0
+    assert paas("nginx:access-logs", "store").out == "/login?token=1\n"
+    assert sorted(each.name for each in folder.iterdir()) == ["store.error.log.1", "store.log"]
+    paas("apps:create", "shop")
+    assert paas("nginx:access-logs", "shop").out == ""
+    paas.proxy.is_down = True
+    assert paas("apps:rename", "store", "third").status == 75
+    assert paas("nginx:access-logs", "store").out == "/login?token=1\n"
+
+
+def test_a_new_name_shows_nothing_of_who_had_it_before(paas: Person, shop: App) -> None:
+    paas.user("eve")
+    assert paas.typing("eve", "apps:create", "mine").status == 0
+    paas("config:set", "shop", "KEY=1")
+    paas("apps:destroy", "shop", "--force")
+    assert paas.typing("eve", "apps:rename", "mine", "shop").status == 0
+    assert [line.split()[2] for line in paas.typing("eve", "events").out.splitlines()] == [
+        "created"
+    ]
+    assert "destroyed app=shop" in paas("events").out
