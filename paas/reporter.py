@@ -15,6 +15,7 @@ STEP, MILESTONE, DETAIL, PROBLEM = "-----> ", "=====> ", " " * 7, " !     "
 SILENCE = 5.0  # seconds before a keep-alive, as git's receive.keepAlive
 STILL = 10.0  # seconds before a visible "still ..." line
 LINE_BYTES = 4096
+LOG_BYTES = 16 * 1024 * 1024  # of tools' output in a log: a command may write for an hour
 # Everything that steers a terminal: CSI and OSC sequences, other escapes, C0 and C1 but \t.
 CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?"
@@ -70,6 +71,7 @@ class Reporter:
         self._quiet_since = time.monotonic()
         self._step: tuple[str, float] | None = None
         self._has_gap = False  # in the log
+        self._room = LOG_BYTES
         self.durations: dict[str, float] = {}  # step -> seconds
         self.warnings = 0
 
@@ -117,11 +119,11 @@ class Reporter:
     def tool(self, text: str) -> None:
         """Keep a line of a tool's output in the log; show it only when verbose."""
         for raw in text.splitlines():
-            line = self._mask(clean(raw)[:LINE_BYTES])
+            line = self._mask(clean(raw))[:LINE_BYTES]
             with self._lock:
                 self._tail.append(line)
                 self.warnings += "warning" in line.lower()
-                self._write_log(f"{DETAIL}| {line}\n")
+                self._keep(f"{DETAIL}| {line}\n")
                 if self._verbose:
                     self._send(f"{DETAIL}| {line}\n")
 
@@ -173,6 +175,13 @@ class Reporter:
     def _send(self, block: str) -> None:
         self._quiet_since = time.monotonic()
         self._sink.write(block)
+
+    def _keep(self, block: str) -> None:
+        """Write a tool's line to the log while there is room: nobody fills the disk with one."""
+        if self._room > 0:
+            self._room -= len(block)
+            rest = f"{DETAIL}| The rest of what is written here is not kept: more than 16 MB\n"
+            self._write_log(block if self._room > 0 else rest)
 
     def _write_log(self, block: str) -> None:
         """Write to the log; a full disk makes a gap in it, and stops nothing by that."""

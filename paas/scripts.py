@@ -4,13 +4,18 @@ Dokku's meaning: predeploy and release run before the switch, and a failure fail
 postdeploy runs after it, when there is no way back, and can only complain.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from paas import health
 from paas.attempt import Attempt
-from paas.errors import PaasError
+from paas.errors import PaasError, StartFailed
 from paas.fleet import Blueprint, command_of, spec_of
 from paas.formation import RELEASE
+from paas.reporter import Reporter
 
 ONE_OFF = 99  # the slot: an app's subnet has fewer addresses, so no process is called so
+LONGEST = 64 * 1024  # bytes of a line; what follows of it is dropped
 
 
 def run_before(attempt: Attempt, plan: Blueprint) -> None:
@@ -35,13 +40,40 @@ def _run(attempt: Attempt, plan: Blueprint, name: str, command: str) -> None:
     platform.scheduler.create_network(app)
     row = platform.store.containers.reserve(app, attempt.deploy.id, name, ONE_OFF, plan.port)
     try:
-        with reporter.step(f"{name.capitalize()} command: {command}", name="release"):
+        with (
+            reporter.step(f"{name.capitalize()} command: {command}", name="release"),
+            _in_lines(reporter) as output,
+        ):
             status = platform.scheduler.run_once(
                 spec_of(platform, app, plan, row, command),
-                lambda data: reporter.tool(data.decode(errors="replace")),
+                output,
                 timeout=platform.settings.release_timeout,
             )
+    except StartFailed as error:
+        error.details = error.details or reporter.tail()
+        raise
     finally:
         platform.store.containers.forget(row)
     if status:
         raise health.command_failed(name, app, status, reporter.tail())
+
+
+@contextmanager
+def _in_lines(reporter: Reporter) -> Iterator[Callable[[bytes], None]]:
+    """Give what takes a command's output as it comes, and hands it on in whole lines.
+
+    A write is no line: config values are masked in lines, and would show in two halves.
+    """
+    partial = b""
+
+    def take(data: bytes) -> None:
+        nonlocal partial
+        *lines, rest = (partial + data).split(b"\n")
+        partial = rest[:LONGEST]
+        for line in lines:
+            reporter.tool(line.decode(errors="replace"))
+
+    try:
+        yield take
+    finally:
+        take(b"\n" if partial else b"")

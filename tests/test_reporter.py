@@ -1,7 +1,7 @@
 import io
 
 from paas.errors import PaasError
-from paas.reporter import Reporter, TerminalSink, clean
+from paas.reporter import LOG_BYTES, Reporter, TerminalSink, clean
 
 
 class Listener:
@@ -49,6 +49,27 @@ def test_secrets_are_masked_in_steps_in_tool_output_and_in_the_log() -> None:
     reporter.tool("connecting with hunter2hunter2")
     reporter.detail("hunter2hunter2")
     assert "hunter2" not in sink.text + log.getvalue().decode()
+
+
+def test_a_secret_at_the_end_of_what_is_shown_of_a_line_is_masked_too() -> None:
+    sink = Listener()
+    reporter = Reporter(sink, verbose=True)
+    reporter.hide(("hunter2hunter2",))
+    reporter.tool("x" * 4090 + "hunter2hunter2")
+    assert "hunter" not in sink.text
+
+
+def test_a_tool_that_writes_for_an_hour_does_not_fill_the_disk() -> None:
+    log = io.BytesIO()
+    reporter = Reporter(Listener(), log)
+    for _ in range(5000):
+        reporter.tool("x" * 4096)
+    reporter.tool("the cause")
+    reporter.milestone("Not deployed")
+    assert log.getvalue().count(b"is not kept") == 1
+    assert len(log.getvalue()) < LOG_BYTES + 200
+    assert log.getvalue().endswith(b"=====> Not deployed\n")
+    assert reporter.tail()[-1] == "the cause"
 
 
 def test_terminal_control_sequences_never_reach_the_pusher() -> None:

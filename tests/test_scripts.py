@@ -64,6 +64,23 @@ def test_a_release_command_that_fails_or_hangs_leaves_config_and_numbers(
     assert live.app().version == 3
 
 
+def test_what_a_script_writes_in_pieces_is_masked_in_whole_lines(live: World) -> None:
+    operate.reconfigure(
+        live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "hunter2hunter2"}
+    )
+    live.scheduler.programs["tell"] = Program(stdout=("my hunter2hunter2",), exit_code=1)
+    live.push(procfile="web: new", app_json=scripts("tell"))
+    assert "| my ***\n" in live.said
+    assert "hunter" not in live.said
+
+
+def test_a_script_that_hangs_is_shown_with_its_last_lines(live: World) -> None:
+    live.scheduler.programs["wait"] = Program(stdout=("waiting for a lock",), exit_code=None)
+    live.push(procfile="web: new", app_json=scripts("wait"))
+    assert "The predeploy command did not end within" in live.said
+    assert "| waiting for a lock\n" in live.said
+
+
 def test_a_postdeploy_that_fails_is_told_and_the_release_stays(live: World) -> None:
     assert live.push(procfile="web: new", app_json=scripts(postdeploy=CRASHES)) == "ok"
     assert live.app().version == 2
@@ -76,7 +93,7 @@ def test_scripts_get_image_and_config_of_the_release_and_come_back_with_it(live:
     live.push(procfile="web: new", app_json=scripts("pre"))
     operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
     spec = live.scheduler.ran[-1]
-    assert (spec.command, spec.config, spec.image) == ("pre", {"A": "1"}, live.current().image)
+    assert (spec.command, spec.config["A"], spec.image) == ("pre", "1", live.current().image)
     operate.rollback(live.platform, live.app(), ANNA, 1)
     assert live.current().manifest.predeploy == ""
 

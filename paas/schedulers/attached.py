@@ -178,7 +178,7 @@ def deadline(
         timer.cancel()
     if late.is_set():
         raise StartFailed(
-            f"{spec.process_type} did not end within {timeout:.0f} s",
+            f"The {spec.process_type} command did not end within {timeout:.0f} s",
             hint="Make it quicker, or run the long part after the deploy",
         )
 

@@ -223,9 +223,10 @@ class FakeScheduler:
         self.ran.append(spec)
         program = self.programs.get(spec.command, Program(exit_code=0))
         for line in (*program.stdout, *program.stderr):
-            output(f"{line}\n".encode())
+            output(f"{line[:5]}".encode())  # as the engine: a piece is no line
+            output(f"{line[5:]}\n".encode())
         if program.exit_code is None:
-            raise StartFailed(f"{spec.process_type} did not end within {timeout:.0f} s")
+            raise StartFailed(f"The {spec.process_type} command did not end within {timeout:.0f} s")
         return program.exit_code
 
     def inspect(self, container_id: str) -> Observed:

@@ -218,7 +218,7 @@ def test_a_release_command_that_hangs_is_ended_and_its_container_removed(
     write(shop, "hanging", procfile=PROCFILE + "release: sleep 3600\n")
     done = shop.push(check=False)
     assert done.returncode != 0
-    assert "release did not end within 6 s" in done.stderr
+    assert "The release command did not end within 6 s" in done.stderr
     assert version(paas) == "four"
     assert not [name for name in paas.containers() if ".release." in name]
 
