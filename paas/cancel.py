@@ -65,6 +65,6 @@ def _explain(platform: Platform, deploy: Deploy) -> Conflict:
     return Conflict(
         f"Deploy {deploy.id} cannot be cancelled: it is {now.state}",
         hint=f"To take back what it made: releases:rollback {app.name}"
-        if now.version
-        else f"deploys:list {app.name} shows what is at work",
+        if now.version and now.version == app.version
+        else f"deploys:list {app.name} shows what is at work.",
     )

@@ -200,8 +200,8 @@ def announce(attempt: Attempt, release: Release) -> None:
     for url in routing.urls_of(platform, app):
         reporter.detail(url)
     ssh = platform.settings.ssh_command
-    if release.version > 1:
-        reporter.detail(f"Undo: {ssh} releases:rollback {app.name}")
+    if app.version:  # by its number: after a rollback, the default would go further back
+        reporter.detail(f"Undo: {ssh} releases:rollback {app.name} v{app.version}")
     reporter.detail(f"Logs: {ssh} logs {app.name} -t")
     reporter.detail(f"This output: {ssh} deploys:log {app.name} {release.deploy_id}")
     try:

@@ -277,7 +277,7 @@ def _exit_hint(code: int) -> str:
         return (
             "A process must stay in the foreground: start the server itself, not in the background"
         )
-    return "Fix what the last lines say, then push again"
+    return "Fix what the last lines say, then try again"
 
 
 def _closed(listeners: Sequence[Listener], port: int, timeout: float) -> tuple[str, str]:

@@ -59,11 +59,21 @@ def find_target(platform: Platform, app: App, version: int | None) -> Release:
             return release
     names = ", ".join(f"v{release.version}" for release in possible)
     raise NotFound(
-        f"v{wanted} of {app.name} cannot come back: its image is not kept any more"
-        if wanted
-        else f"{app.name} has no release to go back to",
+        _why_not(app, wanted, origin),
         hint=f"Possible: {names}" if names else f"Build it anew: ps:rebuild {app.name}, or push",
     )
+
+
+def _why_not(app: App, wanted: int | None, origin: int) -> str:
+    """Say why nothing can come back, or not this."""
+    now = app.version or 0
+    if wanted and wanted > now:
+        return f"There is no release v{wanted} of {app.name} yet"
+    if wanted:
+        return f"v{wanted} of {app.name} cannot come back: its image is not kept any more"
+    if origin < now:
+        return f"v{now} of {app.name} is v{origin} again, and nothing is kept from before that"
+    return f"{app.name} has no release to go back to"
 
 
 def rollback_reason(version: int) -> str:

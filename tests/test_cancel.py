@@ -96,6 +96,10 @@ def test_a_deploy_that_is_over_cannot_be_cancelled(live: World) -> None:
     with pytest.raises(Conflict, match="it is done") as caught:
         cancel.cancel(live.platform, done, BEN)
     assert "releases:rollback shop" in caught.value.hint
+    live.push(procfile="web: newer")  # to go back from this would take back something else
+    with pytest.raises(Conflict, match="it is done") as caught:
+        cancel.cancel(live.platform, done, BEN)
+    assert "deploys:list shop" in caught.value.hint
 
 
 def test_a_deploy_that_is_live_and_runs_its_postdeploy_says_so(live: World) -> None:

@@ -96,6 +96,18 @@ def test_a_release_without_its_image_is_refused_with_those_that_are_possible(liv
     assert caught.value.hint == "Possible: v2"
 
 
+def test_a_release_that_never_was_is_not_said_to_be_gone(live: World) -> None:
+    with pytest.raises(NotFound, match="There is no release v99 of shop yet"):
+        operate.rollback(live.platform, live.app(), ANNA, 99)
+
+
+def test_the_undo_of_a_rollback_names_what_was_left(
+    live: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operate.rollback(live.platform, live.app(), ANNA, 1)
+    assert "releases:rollback shop v3\n" in capsys.readouterr().out
+
+
 def test_the_current_release_is_no_target(live: World) -> None:
     with pytest.raises(Conflict, match="v3 is the current release"):
         operate.rollback(live.platform, live.app(), ANNA, 3)
@@ -110,7 +122,7 @@ def test_a_second_rollback_goes_further_back_until_there_is_no_more(live: World)
     for command in ("2", "1"):
         operate.rollback(live.platform, live.app(), ANNA)
         assert live.current().processes[0].command == command
-    with pytest.raises(NotFound, match="no release to go back to"):
+    with pytest.raises(NotFound, match="v5 of shop is v1 again, and nothing"):
         operate.rollback(live.platform, live.app(), ANNA)
     live.push(procfile="web: 4")
     operate.rollback(live.platform, live.app(), ANNA)
