@@ -65,6 +65,9 @@ def _files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql")))
 
 
+_files(FOLDER)  # before the daemon forks: an upgrade's files are not for the code of before it
+
+
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 

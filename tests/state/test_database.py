@@ -3,6 +3,8 @@ import os
 import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -44,6 +46,14 @@ def write_many(root: Path, writer: int) -> None:
         store.config.change(1, {f"KEY_{writer}_{n}": "value"})
         if n % 5 == 0:
             store.close()
+
+
+def test_the_migrations_are_those_of_the_code_that_was_loaded_before_the_fork() -> None:
+    ask = "from paas.state import migrate; print(migrate._files.cache_info().currsize)"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], capture_output=True, text=True, timeout=20, check=True
+    )
+    assert done.stdout == "1\n"
 
 
 def test_eight_processes_writing_at_once_lose_nothing(tmp_path: Path) -> None:
