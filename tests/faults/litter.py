@@ -18,6 +18,7 @@ KNOWN = re.compile(
     paas\.(toml|db(-wal|-shm)?) | build-cache\.json | nginx\.(conf|pid) | nginx-error\.log
     | door/(authorized_keys|ssh_host_ed25519_key(\.pub)?)
     | log/((paas|refresh|nginx/[a-z0-9-]+(\.error)?)\.log | serve\.out | deploys/\d+\.log)
+    | log/apps/\d+/[a-z0-9.-]+\.log(\.gz)?
     | nft/(loaded|paas\.nft|routes|routes/[a-z0-9-]+\.nft)
     | nginx/(default|paas|sites/[a-z0-9-]+)\.conf | nginx/yielded
     | (locks|run/locks)/[A-Za-z0-9_:+=-]+\.(lock|next)

@@ -151,7 +151,9 @@ class World:
         return int(self.platform.settings.pid_file.read_text().split()[0])
 
     def start_daemon(self) -> None:
-        """Start `paas serve` with tripwires; return when it answers."""
+        """Start `paas serve` with tripwires; return when it answers. One before it has ended."""
+        if self.daemon:
+            self.daemon.wait(30)
         with (self.platform.settings.logs / "serve.out").open("ab") as out:
             self.daemon = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.daemon", str(self.trap.file)],
