@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from paas import builders, disk, docker_options, fleet, ports, routing, scripts
+from paas import builders, disk, docker_options, fleet, networks, ports, routing, scripts
 from paas.attempt import Attempt
 from paas.build.base import BuildPlan
 from paas.build_queue import Build
 from paas.environment import read_environment
-from paas.errors import Cancelled, HookRefused, PaasError, StartFailed, Unavailable
+from paas.errors import Cancelled, Conflict, HookRefused, PaasError, StartFailed, Unavailable
 from paas.git.base import PushOptions
 from paas.model import DEFAULT_PORT, App, Candidate, Deploy, DeployState, Image, Release
 from paas.platform import Platform
@@ -131,6 +131,8 @@ def _conclude(platform: Platform, deploy: Deploy) -> None:
     app = platform.store.apps.by_id(deploy.app_id)
     containers = platform.store.containers.of(app.id)
     platform.scheduler.keep([c.id for c in containers if c.deploy_id == deploy.id])
+    with suppress(Conflict, StartFailed):  # the reconciler tries again
+        networks.settle(platform, app)
     if deploy.branch and deploy.commit:
         if app.deploy_branch is None:
             platform.store.apps.set_deploy_branch(app.id, deploy.branch)

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from paas import checks, formation, gitset, health, kept_logs, resources, routing, storage, vhosts
+from paas import (
+    checks,
+    formation,
+    gitset,
+    health,
+    kept_logs,
+    networks,
+    resources,
+    routing,
+    storage,
+    vhosts,
+)
 from paas.attempt import Attempt
 from paas.errors import ProxyUnavailable
 from paas.formation import Slot, Strategy
@@ -148,7 +159,7 @@ def command_of(plan: Blueprint, name: str) -> str | None:
 def spec_of(
     platform: Platform, app: App, plan: Blueprint, row: Container, command: str | None = None
 ) -> ProcessSpec:
-    """Return what the scheduler needs for one process; `command` takes the place of its own."""
+    """Return what the scheduler needs for one process; `command` is that of a one-off container."""
     return ProcessSpec(
         app=app,
         deploy_id=row.deploy_id,
@@ -163,6 +174,7 @@ def spec_of(
         volumes=plan.volumes,
         resources=resources.of_process(platform, app, row.process_type),
         mounts=storage.of_process(platform, app, row.process_type),
+        links=networks.links_of(platform, app, row, is_one_off=command is not None),
         log_megabytes=kept_logs.megabytes(platform, app.id, "max-size"),
     )
 

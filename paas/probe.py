@@ -9,12 +9,12 @@ import json
 import shlex
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 
-from paas import oneoff
+from paas import networks, oneoff
 from paas.errors import StartFailed, UsageError
 from paas.firewall import METADATA
 from paas.model import Actor, App
@@ -128,7 +128,9 @@ def probe(  # noqa: PLR0913, PLR0917 - whose network, and what is looked for
         out.seek(0)
         said = out.read(ANSWER_BYTES).decode(errors="replace")
     try:
-        return _read(platform.settings, app, host, port, json.loads(said))
+        return _read(
+            platform.settings, networks.subnets_of(platform, app), host, port, json.loads(said)
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise StartFailed(
             f"The look from {app.name}'s network failed with status {status}",
@@ -136,18 +138,21 @@ def probe(  # noqa: PLR0913, PLR0917 - whose network, and what is looked for
         ) from error
 
 
-def find_wall(settings: Settings, app: App, address: str) -> str:  # noqa: PLR0911 - one per wall
-    """Return which wall of paas stands before an address, "" for none; see paas.firewall."""
+def find_wall(settings: Settings, own: Sequence[IPv4Network], address: str) -> str:  # noqa: PLR0911 - one per wall
+    """Return which wall of paas stands before an address, "" for none; see paas.firewall.
+
+    `own` are the networks that the app is on.
+    """
     try:
         where = IPv4Address(address)
     except AddressValueError:
         return "Apps have no IPv6"
-    if where in settings.subnet(app.network_index) or where.is_loopback:
+    if where.is_loopback or any(where in net for net in own):
         return ""
     if any(where in IPv4Network(part.strip()) for part in METADATA.split(",")):
         return "The cloud's metadata service is walled off from apps"
     if any(where in IPv4Network(net) for net in (settings.network, settings.services)):
-        return "Apps do not reach each other's networks; use the other app's public URL"
+        return "Apps do not reach each other; use its public URL, or share a network: network:help"
     if is_local(address):
         return f"Of this host, apps reach ports {settings.http_port} and {settings.https_port} only"
     if interface_to(where).startswith(("br-", "docker")):
@@ -178,7 +183,7 @@ def interface_to(address: IPv4Address, table: Path = ROUTES) -> str:
 
 def _read(
     settings: Settings,
-    app: App,
+    own: Sequence[IPv4Network],
     host: str,
     port: int,
     answer: Mapping[str, list[Mapping[str, object]]],
@@ -188,7 +193,7 @@ def _read(
             address=str(each["address"]),
             error=clean(str(each["error"])),
             ms=float(str(each["ms"])),
-            wall=find_wall(settings, app, str(each["address"])) if each["error"] else "",
+            wall=find_wall(settings, own, str(each["address"])) if each["error"] else "",
         )
         for each in answer["attempts"]
     )

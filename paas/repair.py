@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from paas import fleet, formation
+from paas import fleet, formation, networks
 from paas.errors import ImageMissing, PaasError, StartFailed, Unavailable
 from paas.formation import Strategy
 from paas.model import App, Container, ContainerRole, Desired, End, EndKind, ProcessState, Release
@@ -63,6 +63,7 @@ def is_sound(platform: Platform, app: App, row: Container, seen: Observed | None
         and seen.state is ProcessState.RUNNING
         and seen.name == expected_name(platform, app, row)
         and seen.address == row.address
+        and not any(networks.strays(platform, app, seen))
     )
 
 
@@ -92,6 +93,7 @@ def _repair(case: Case, row: Container) -> None:
     is_new = _note(case, row, seen)
     if row.is_parked:
         return
+    seen = _put_back(case, row, seen)
     ends = case.platform.store.recovery.ends(row, case.now)
     crashes = [end for end in ends if end.kind is EndKind.CRASH]
     if is_new and len(crashes) >= CRASHES:
@@ -105,6 +107,20 @@ def _repair(case: Case, row: Container) -> None:
     elif not row.trouble:
         due = _due(case, ends)
         _say(case, row, f"is gone again; a new one follows in {due - case.now:.0f} s", due)
+
+
+def _put_back(case: Case, row: Container, seen: Observed) -> Observed:
+    """Make the shared networks of a process that runs what they should be; look again then."""
+    missed, left = networks.strays(case.platform, case.app, seen)
+    if seen.state is not ProcessState.RUNNING or not missed | left:
+        return seen
+    for name in left:
+        if network := case.platform.store.networks.find(name):
+            case.platform.scheduler.unlink(case.app, network)
+    networks.put(case.platform, case.app, row)
+    if missed:
+        _write(case, row, f"was not on the network {', '.join(sorted(missed))}; it is now")
+    return case.platform.scheduler.inspect(row.id)
 
 
 def _note(case: Case, row: Container, seen: Observed) -> bool:

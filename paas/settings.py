@@ -153,6 +153,16 @@ class Settings:
         base = int(IPv4Network(self.network).network_address) + (index << SUBNET_BITS)
         return IPv4Network((base, 32 - SUBNET_BITS))
 
+    @property
+    def subnets(self) -> int:
+        """How many /27 there are in the range of the app containers, 2048 at most."""
+        bits = 32 - SUBNET_BITS - IPv4Network(self.network).prefixlen
+        return min(1 << max(bits, 0), 2048)
+
+    def shared_subnet(self, index: int) -> IPv4Network:
+        """Return the /25 of the shared network whose first /27 has this index."""
+        return self.subnet(index).supernet(prefixlen_diff=2)
+
     def service_address(self, index: int, slot: int) -> IPv4Address:
         """Return the stable address of web slot `slot` (1..31) of the app with this index."""
         return IPv4Network(self.services).network_address + (index << SUBNET_BITS) + slot

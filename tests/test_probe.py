@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from paas.model import App
 from paas.probe import find_wall, interface_to
 from paas.settings import Settings
 
 SETTINGS = Settings(network="10.213.0.0/16", services="10.214.0.0/16")
-APP = App(1, "shop", 3, 0.0)
+OWN = (SETTINGS.subnet(3), SETTINGS.shared_subnet(2044))
 ROUTES = """\
 Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT
 eth0 00000000 010011AC 0003 0 0 0 00000000 0 0 0
@@ -24,18 +23,18 @@ br-x 000012AC 00000000 0001 0 0 0 0000FFFF 0 0 0
     [
         ("169.254.169.254", "metadata service"),
         ("100.100.100.200", "metadata service"),
-        ("10.213.0.5", "other app's public URL"),
-        ("10.214.7.7", "other app's public URL"),
+        ("10.213.0.5", "share a network"),
+        ("10.214.7.7", "share a network"),
         ("::1", "no IPv6"),
     ],
 )
 def test_a_wall_is_named(address: str, said: str) -> None:
-    assert said in find_wall(SETTINGS, APP, address)
+    assert said in find_wall(SETTINGS, OWN, address)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.213.0.99", "198.51.100.7"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.213.0.99", "10.213.255.130", "198.51.100.7"])
 def test_before_others_stands_none(address: str) -> None:
-    assert find_wall(SETTINGS, APP, address) == ""
+    assert find_wall(SETTINGS, OWN, address) == ""
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ TMPFS = re.compile(
     r"rw,nosuid,nodev,(?:no)?exec,size=[1-9][0-9]*,mode=1777,uid=[1-9][0-9]*,gid=[1-9][0-9]*",
     re.ASCII,
 )
+ALIAS = re.compile(r"[a-z0-9][a-z0-9-]*\.[a-z0-9_-]+(\.[0-9]+)?", re.ASCII)
 LABELS = {f"paas.{name}" for name in ("instance", "app", "app-id", "process", "slot", "deploy")}
 OWN_TMPFS = {"/tmp", "/var/tmp", "/run"}  # noqa: S108 - in the container
 CORE = {"Name": "core", "Soft": 0, "Hard": 0}
@@ -50,6 +51,17 @@ def check_settings(config: Mapping[str, Any], settings: Settings) -> None:
         raise _refusal("HostConfig.MemoryReservation")
     if set(config["NetworkingConfig"]["EndpointsConfig"]) != {host["NetworkMode"]}:
         raise _refusal("NetworkingConfig")
+
+
+def check_endpoint(name: str, config: Mapping[str, Any], settings: Settings) -> None:
+    """Raise StartFailed if a container's place on a shared network is outside the profile."""
+    if not re.fullmatch(rf"{re.escape(settings.instance)}-net-[a-z0-9-]{{1,30}}", name, re.ASCII):
+        raise _refusal("NetworkID")
+    rules: dict[str, Rule] = {
+        "Aliases": lambda names: all(map(_matches(ALIAS), names)),
+        "IPAMConfig": lambda x: not x or _is_ours(x, settings),
+    }
+    _check(config, rules, prefix="EndpointConfig.", optional={"IPAMConfig"})
 
 
 def _check(
@@ -190,7 +202,11 @@ def _is_own_address(networking: Mapping[str, Any], settings: Settings) -> bool:
     if set(networking) != {"EndpointsConfig"} or len(networking["EndpointsConfig"]) != 1:
         return False
     (endpoint,) = networking["EndpointsConfig"].values()
-    if set(endpoint) != {"IPAMConfig"} or set(endpoint["IPAMConfig"]) != {"IPv4Address"}:
+    return set(endpoint) == {"IPAMConfig"} and _is_ours(endpoint["IPAMConfig"], settings)
+
+
+def _is_ours(ipam: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether an endpoint asks for one address of our range, and nothing else."""
+    if set(ipam) != {"IPv4Address"}:
         return False
-    address = IPv4Address(endpoint["IPAMConfig"]["IPv4Address"])
-    return address in IPv4Network(settings.network)
+    return IPv4Address(ipam["IPv4Address"]) in IPv4Network(settings.network)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from paas.model import App, Finding, ProcessState, SecurityOptions
+from paas.network import Link, SharedNetwork
 from paas.volume import Mount
 
 
@@ -37,6 +38,7 @@ class ProcessSpec:
     resources: Resources = field(default_factory=Resources)
     mounts: tuple[Mount, ...] = ()
     log_megabytes: int = 10  # per file of its log, of which there are three
+    links: tuple[Link, ...] = ()  # shared networks, beside the app's own
 
 
 def process_name(instance: str, app: str, process_type: str, slot: int, deploy_id: int) -> str:
@@ -98,6 +100,7 @@ class Observed:
     address: str = ""
     restarts: int = 0
     memory: int = 0  # the limit in bytes; containers() does not fill this, pid, times and restarts
+    beside: frozenset[str] = frozenset()  # names of the networks it is on beside the app's own
 
 
 class Window(Protocol):
@@ -178,6 +181,21 @@ class Scheduler(Protocol):
 
     def create_network(self, app: App) -> None:
         """Make the app's network if it is missing: own bridge, own subnet."""
+
+    def create_shared(self, network: SharedNetwork) -> None:
+        """Make a shared network if it is missing: no way out leads through it."""
+
+    def remove_shared(self, network: SharedNetwork) -> None:
+        """Remove a shared network. Raises Conflict while a container is on it."""
+
+    def link(self, container_id: str, link: Link) -> None:
+        """Put a container on a shared network, which is made if it is missing.
+
+        It stays where it is if it is there already. Raises StartFailed when the engine refuses.
+        """
+
+    def unlink(self, app: App, network: SharedNetwork) -> None:
+        """Take all containers of the app off a shared network."""
 
     def start(self, spec: ProcessSpec) -> str:
         """Create and start one hardened container; return its id.

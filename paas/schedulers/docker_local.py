@@ -1,7 +1,6 @@
 """The scheduler for one host: Docker Engine through its API, nothing else."""
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,7 +11,8 @@ from typing import Any
 from docker.errors import APIError, NotFound
 
 from paas.errors import StartFailed
-from paas.model import App, Finding, ProcessState
+from paas.model import App, Finding
+from paas.network import Link, SharedNetwork
 from paas.schedulers import (
     attached,
     docker_check,
@@ -21,6 +21,7 @@ from paas.schedulers import (
     mending,
     networks,
     removal,
+    shared,
     sockets,
     volumes,
 )
@@ -38,13 +39,11 @@ from paas.schedulers.engine import HTTP_CONFLICT, TIMEOUT, Engine, explanation
 from paas.schedulers.events import EngineWatch
 from paas.schedulers.links import refuse_links
 from paas.schedulers.observe import from_inspect, from_list, missing
+from paas.schedulers.policy import KEPT, NOT_KEPT, set_policy
 from paas.schedulers.profile import container_name, container_settings
 from paas.schedulers.refusals import start_failed
-from paas.schedulers.removal import RETRIES
 from paas.settings import Settings
 
-KEPT: Any = {"Name": "unless-stopped"}  # Any: docker's stubs know two of the four policies
-NOT_KEPT: Any = {"Name": "no"}  # Any: as above
 PARALLEL = 16  # threads that stop containers; each mostly waits
 MISSING_NETWORK = re.compile(r"network \S+ not found|could not find (a )?network", re.IGNORECASE)
 
@@ -64,6 +63,18 @@ class DockerLocal:
     def create_network(self, app: App) -> None:
         networks.create(self._engine, self._settings, app)
 
+    def create_shared(self, network: SharedNetwork) -> None:
+        shared.create(self._engine, self._settings, network)
+
+    def remove_shared(self, network: SharedNetwork) -> None:
+        shared.remove(self._engine, self._settings, network)
+
+    def link(self, container_id: str, link: Link) -> None:
+        shared.link(self._engine, self._settings, container_id, link)
+
+    def unlink(self, app: App, network: SharedNetwork) -> None:
+        shared.unlink(self._engine, self._settings, app, network)
+
     def start(self, spec: ProcessSpec) -> str:
         container_id = self._create(spec)
         try:
@@ -74,10 +85,10 @@ class DockerLocal:
         return container_id
 
     def keep(self, container_ids: Sequence[str]) -> None:
-        self._set_policy(container_ids, KEPT)
+        set_policy(self._engine, container_ids, KEPT)
 
     def unkeep(self, container_ids: Sequence[str]) -> None:
-        self._set_policy(container_ids, NOT_KEPT)
+        set_policy(self._engine, container_ids, NOT_KEPT)
 
     def park(self, container_id: str, timeout: float) -> None:
         self.unkeep([container_id])
@@ -164,7 +175,8 @@ class DockerLocal:
         beside: Beside | None = None,
     ) -> int:
         if beside:
-            spec = replace(spec, image=attached.tools_image(self._engine, self._settings))
+            tools = attached.tools_image(self._engine, self._settings)
+            spec = replace(spec, image=tools, links=())  # it joins what the other is on
         else:
             self.create_network(spec.app)  # as in run_once
         plain = self._settings_of(spec)
@@ -255,8 +267,12 @@ class DockerLocal:
     def _start_created(self, spec: ProcessSpec, container_id: str) -> None:
         """Start; the app's network is made on demand, so that it costs no call when it is there."""
         refuse_links(self._engine, spec, container_id)
+        for link in spec.links:
+            self.link(container_id, link)
         if not self._start_once(spec, container_id):
             self.create_network(spec.app)
+            for link in spec.links:
+                self.create_shared(link.network)
             if not self._start_once(spec, container_id):
                 raise StartFailed("The app's network vanishes", hint="Run: paas doctor")
 
@@ -280,21 +296,3 @@ class DockerLocal:
                 return
         ended(container_id)
         removal.remove_container(self._engine, container_id)
-
-    def _set_policy(self, container_ids: Sequence[str], policy: Any) -> None:  # noqa: ANN401 - see KEPT
-        for container_id in container_ids:
-            with self._engine.answering():
-                try:
-                    self._engine.api.update_container(container_id, restart_policy=policy)
-                except APIError as error:
-                    # One that ended just now is for the reconciler, which starts it anew.
-                    if not isinstance(error, NotFound) and not self._is_ending(container_id):
-                        raise
-
-    def _is_ending(self, container_id: str) -> bool:
-        """Whether it has ended, or does so in a moment: the engine's words for it vary."""
-        for pause in RETRIES:
-            if self.inspect(container_id).state is not ProcessState.RUNNING:
-                return True
-            time.sleep(pause)
-        return False

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from paas.model import ProcessState
 from paas.schedulers.base import Observed
@@ -40,7 +40,7 @@ def from_inspect(answer: Mapping[str, Any]) -> Observed:
         started_at=_seconds(state["StartedAt"]),
         finished_at=_seconds(state["FinishedAt"]),
         pid=state["Pid"],
-        address=_address(answer["NetworkSettings"]["Networks"]),
+        **_places(answer),
         restarts=answer["RestartCount"],
         memory=answer["HostConfig"]["Memory"],
     )
@@ -54,16 +54,26 @@ def from_list(entry: Mapping[str, Any]) -> Observed:
         name=entry["Names"][0].lstrip("/") if entry["Names"] else "",
         state=STATES[entry["State"]],
         exit_code=int(exited[1]) if exited else None,
-        address=_address(entry["NetworkSettings"]["Networks"]),
+        **_places(entry),
     )
 
 
-def _address(networks: Mapping[str, Any]) -> str:
+class _Places(TypedDict):
+    address: str
+    beside: frozenset[str]
+
+
+def _places(answer: Mapping[str, Any]) -> _Places:
+    """Return the fixed address on the app's own network, and the names of all other networks."""
+    networks = answer["NetworkSettings"]["Networks"] or {}
+    own = answer["HostConfig"]["NetworkMode"]
+    return {"address": _address(networks.get(own) or {}), "beside": frozenset(networks) - {own}}
+
+
+def _address(network: Mapping[str, Any]) -> str:
     """Return the fixed address; a stopped container has only the configured one."""
-    for network in networks.values():
-        configured = (network.get("IPAMConfig") or {}).get("IPv4Address", "")
-        return str(network.get("IPAddress") or configured)
-    return ""
+    configured = (network.get("IPAMConfig") or {}).get("IPv4Address", "")
+    return str(network.get("IPAddress") or configured)
 
 
 def _seconds(stamp: str) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 from paas.errors import StartFailed
 from paas.model import App
+from paas.network import SharedNetwork
 from paas.schedulers.base import ProcessSpec, process_name
 from paas.schedulers.shell import shell_line, signal_environment
 from paas.schedulers.volumes import data_folder
@@ -45,6 +46,11 @@ def container_name(spec: ProcessSpec, settings: Settings) -> str:
 def network_name(app: App, settings: Settings) -> str:
     """Return the name of the app's network."""
     return f"{settings.instance}-{app.id}"
+
+
+def shared_name(network: SharedNetwork, settings: Settings) -> str:
+    """Return the name of a shared network; an app's own ends in a number."""
+    return f"{settings.instance}-net-{network.name}"
 
 
 def user_of(spec: ProcessSpec) -> int:

@@ -10,6 +10,7 @@ from paas.model import App, Desired, app_name
 from paas.state.copying import copy_settings
 from paas.state.database import Database
 from paas.state.events import rename_events, write_event
+from paas.state.networks import taken_indices
 from paas.workers import Worker, this_process
 
 UNBORN = ("apps", "first-push")  # the property that says which process pushes
@@ -122,8 +123,7 @@ class SqliteApps:
             self._database.execute("DELETE FROM apps WHERE id = ?", app)
 
     def _free_network(self) -> int:
-        rows = self._database.rows("SELECT network_index FROM apps")
-        taken = {int(row["network_index"]) for row in rows}
+        taken = taken_indices(self._database)
         free = next((index for index in range(NETWORKS) if index not in taken), None)
         if free is None:
             raise Conflict(

@@ -31,6 +31,7 @@ from paas.model import (
     TokenKey,
     User,
 )
+from paas.network import Attachment, Phase, SharedNetwork
 from paas.tasks import CronJob, Errand, Run
 from paas.volume import Mount, Volume
 from paas.workers import Worker
@@ -79,7 +80,7 @@ class Apps(Protocol):
         """Give the app another name. Raises Conflict if it is taken, InvalidName."""
 
     def copy_settings(self, source: int, target: int) -> None:
-        """Give a new app config, formation, walls and properties of another; not its domains."""
+        """Give a new app config, formation and properties of another; not domains, walls, limits."""
 
     def destroy(self, app: int) -> None:
         """Delete the app and all that belongs to it."""
@@ -578,11 +579,46 @@ class Storage(Protocol):
         """Return the mounts of an app, of a volume, or all."""
 
 
+class Networks(Protocol):
+    """Networks that apps share; see paas.networks."""
+
+    def create(self, name: str, owner: str | None) -> SharedNetwork:
+        """Note a network. Raises Conflict if the name or every subnet is taken, InvalidName."""
+
+    def find(self, name: str) -> SharedNetwork | None:
+        """Return the network or None."""
+
+    def list(self) -> tuple[SharedNetwork, ...]:
+        """Return all networks, by name."""
+
+    def destroy(self, network: int) -> None:
+        """Forget a network. Raises Conflict while an app is attached."""
+
+    def attachments(
+        self, app: int | None = None, network: int | None = None
+    ) -> tuple[Attachment, ...]:
+        """Return the attachments of an app, of a network, or all, by the network's name."""
+
+    def attach(self, app: int, phase: Phase, networks: Sequence[int]) -> None:
+        """Make these the app's networks of a phase, in place of those it had.
+
+        Raises NotFound, and Conflict if one is the app's in another phase.
+        """
+
+    def seat(self, container: Container, network: SharedNetwork) -> str:
+        """Return the container's fixed address on a network; it stays until the row is forgotten.
+
+        Raises NotFound if there is no such row, Conflict if all addresses are taken.
+        """
+
+
 class Store(Protocol):
     """The database of one instance. Connects on first use, so that it can be made before a fork."""
 
     @property
     def apps(self) -> Apps: ...
+    @property
+    def networks(self) -> Networks: ...
     @property
     def config(self) -> Config: ...
     @property

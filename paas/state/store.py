@@ -20,6 +20,7 @@ from paas.state.formation import SqliteFormation
 from paas.state.grants import SqliteGrants
 from paas.state.journal import SqliteJournal
 from paas.state.keys import SqliteKeys
+from paas.state.networks import SqliteNetworks
 from paas.state.notices import SqliteNotices
 from paas.state.properties import SqliteProperties
 from paas.state.recovery import SqliteRecovery
@@ -48,6 +49,7 @@ class SqliteStore:
         self.users = SqliteUsers(self._database)
         self.grants = SqliteGrants(self._database)
         self.storage = SqliteStorage(self._database)
+        self.networks = SqliteNetworks(self._database, settings)
         self.tokens = SqliteTokens(self._database)
         self.audit = SqliteAudit(self._database)
         self.formation = SqliteFormation(self._database)

@@ -13,8 +13,9 @@ from typing import Protocol
 import docker
 import pytest
 
-from paas.errors import EngineUnavailable, ImageMissing, NotFound, StartFailed
+from paas.errors import Conflict, EngineUnavailable, ImageMissing, NotFound, StartFailed
 from paas.model import App, ProcessState
+from paas.network import Link, SharedNetwork
 from paas.schedulers.base import (
     Change,
     Event,
@@ -72,6 +73,7 @@ class ByHand(Protocol):
     def stop_by_hand(self, container_id: str) -> None: ...
     def pause_by_hand(self, container_id: str) -> None: ...
     def rename_by_hand(self, container_id: str, name: str) -> None: ...
+    def unlink_by_hand(self, container_id: str, network: str) -> None: ...
     def remove_by_hand(self, container_id: str) -> None: ...
 
 
@@ -90,6 +92,10 @@ class EngineByHand:
     def rename_by_hand(self, container_id: str, name: str) -> None:
         self._engine.rename(container_id, name)
 
+    def unlink_by_hand(self, container_id: str, network: str) -> None:
+        name = f"ct{RUN:x}-net-{network}"
+        self._engine.disconnect_container_from_network(container_id, name)
+
     def remove_by_hand(self, container_id: str) -> None:
         self._engine.remove_container(container_id, force=True)
 
@@ -102,6 +108,9 @@ RUN = os.getpid()
 APP = App(1, "shop", RUN % 2000, 0.0)
 
 
+SHARED = SharedNetwork(1, "backend", 2044 - 4 * (RUN % 10), None, 0.0)
+
+
 @pytest.fixture(
     params=["fake", *(pytest.param(url, marks=pytest.mark.engine) for url in ENGINES)],
     ids=lambda url: str(url).rpartition("/")[2],
@@ -112,6 +121,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         yield made
     finally:
         made.scheduler.destroy(APP)
+        made.scheduler.remove_shared(SHARED)
         made.close()
 
 
@@ -529,3 +539,44 @@ def test_without_an_engine_every_method_says_so(make: Callable[[], World]) -> No
             call()
         assert caught.value.hint
     assert [f.level for f in scheduler.check()] == ["fail"]
+
+
+def backend(world: World) -> frozenset[str]:
+    return frozenset({f"{world.settings.instance}-net-backend"})
+
+
+def link_at(world: World, seat: int) -> Link:
+    address = world.settings.shared_subnet(SHARED.index)[seat]
+    return Link(SHARED, (f"shop.web.{seat}",), str(address))
+
+
+def test_a_linked_container_is_on_the_shared_network_too(world: World) -> None:
+    container = world.start(SLEEPS)
+    assert world.scheduler.inspect(container).beside == frozenset()
+    for _ in range(2):
+        world.scheduler.link(container, link_at(world, 2))
+    world.scheduler.link(NOTHING[7:], link_at(world, 3))
+    seen = world.scheduler.inspect(container)
+    assert (seen.beside, seen.state) == (backend(world), ProcessState.RUNNING)
+    assert seen.address == world.spec(SLEEPS).address
+    (listed,) = world.scheduler.containers()
+    assert (listed.beside, listed.address) == (seen.beside, seen.address)
+
+
+def test_a_container_starts_on_its_shared_networks(world: World) -> None:
+    spec = replace(world.spec(SLEEPS), links=(link_at(world, 2),))
+    seen = world.scheduler.inspect(world.scheduler.start(spec))
+    assert (seen.beside, seen.address) == (backend(world), spec.address)
+
+
+def test_an_app_is_taken_off_with_all_its_containers(world: World) -> None:
+    links = [replace(world.spec(SLEEPS, n), links=(link_at(world, n + 1),)) for n in (1, 2)]
+    started = [world.scheduler.start(spec) for spec in links]
+    world.by_hand.unlink_by_hand(started[0], "backend")
+    with pytest.raises(Conflict):
+        world.scheduler.remove_shared(SHARED)
+    world.scheduler.unlink(APP, SHARED)
+    world.scheduler.unlink(APP, SHARED)
+    assert {world.scheduler.inspect(each).beside for each in started} == {frozenset()}
+    world.scheduler.remove_shared(SHARED)
+    world.scheduler.remove_shared(SHARED)

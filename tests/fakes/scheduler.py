@@ -16,8 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any
 
-from paas.errors import DiskFull, EngineUnavailable, ImageMissing, StartFailed
+from paas.errors import Conflict, DiskFull, EngineUnavailable, ImageMissing, StartFailed
 from paas.model import App, Finding, ProcessState
+from paas.network import Link, SharedNetwork
 from paas.reporter import clean
 from paas.schedulers.base import (
     Beside,
@@ -72,6 +73,8 @@ class FakeScheduler:
         self.disk_is_full = False
         self.stored: dict[str, tuple[int, int | None]] = {}  # volume -> size, owner
         self.networks: set[int] = set()
+        self.shared: dict[str, dict[str, Link]] = {}  # network -> container -> its place
+        self.range_is_taken = False
         self.open_connections: dict[str, int] = {}
         self.started: list[ProcessSpec] = []
         self.ran: list[ProcessSpec] = []
@@ -103,6 +106,13 @@ class FakeScheduler:
         self._tell(container_id, Change.SIGNALLED)
         self._end(self.running[container_id], 143)
         self._tell(container_id, Change.STOPPED)
+
+    def unlink_by_hand(self, container_id: str, network: str) -> None:
+        """Take a container off a shared network behind our back."""
+        container = self.running[container_id]
+        gone = {f"{self.instance}-net-{network}"}
+        container.seen = replace(container.seen, beside=container.seen.beside - gone)
+        self.shared.get(network, {}).pop(container_id, None)
 
     def pause_by_hand(self, container_id: str) -> None:
         """Freeze a container behind our back."""
@@ -147,6 +157,31 @@ class FakeScheduler:
     def create_network(self, app: App) -> None:
         self._answer()
         self.networks.add(app.id)
+
+    def create_shared(self, network: SharedNetwork) -> None:
+        self._answer()
+        if self.range_is_taken:
+            raise StartFailed(f"The network {network.name} cannot be made")
+        self.shared.setdefault(network.name, {})
+
+    def remove_shared(self, network: SharedNetwork) -> None:
+        self._answer()
+        if self.shared.get(network.name):
+            raise Conflict(f"The network {network.name} is in use")
+        self.shared.pop(network.name, None)
+
+    def link(self, container_id: str, link: Link) -> None:
+        self.create_shared(link.network)
+        if container := self.running.get(container_id):
+            self.shared[link.network.name].setdefault(container_id, link)
+            name = f"{self.instance}-net-{link.network.name}"
+            container.seen = replace(container.seen, beside=container.seen.beside | {name})
+
+    def unlink(self, app: App, network: SharedNetwork) -> None:
+        self._answer()
+        for container_id, container in self.running.items():
+            if container.spec.app.id == app.id:
+                self.unlink_by_hand(container_id, network.name)
 
     def start(self, spec: ProcessSpec) -> str:
         self._answer()
@@ -286,6 +321,7 @@ class FakeScheduler:
         if program.refused:
             raise StartFailed(program.refused)
         self.attached.append((spec, beside))
+        spec = replace(spec, links=()) if beside else spec
         container_id = self._begin(spec, replace(program, exit_code=None, status=None))
         try:
             created(container_id)
@@ -371,6 +407,8 @@ class FakeScheduler:
         )
         container = Running(spec, program, seen)
         self.running[container_id] = container
+        for link in spec.links:
+            self.link(container_id, link)
         self._run(container)
         return container_id
 
@@ -422,6 +460,8 @@ class FakeScheduler:
 
     def _remove(self, container_id: str) -> None:
         container = self.running.pop(container_id, None)
+        for places in self.shared.values():
+            places.pop(container_id, None)
         if container:
             self._end(container, 143)
             self._tell(container_id, Change.REMOVED)
