@@ -171,12 +171,20 @@ def help_text(argv: tuple[str, ...], registry: Mapping[str, Command]) -> str | N
 
 
 def find_command(name: str, registry: Mapping[str, Command]) -> Command:
-    """Return the command. Raises PaasError with the nearest one: "X is not a paas command"."""
+    """Return the command. Raises PaasError with the nearest one: "X is not a paas command".
+
+    A topic alone, with arguments behind it (`config shop`), is told to want a verb.
+    """
     if name in registry:
         return registry[name]
+    topic = name.partition(":")[0]
+    is_topic = any(command.topic == topic for command in registry.values())
+    lists = f"`{topic}:help` lists what {topic} has" if is_topic else "`help` lists all"
+    if is_topic and name == topic:
+        raise PaasError(f"{name} wants a verb, as in {name}:VERB", hint=lists)
     alike = nearest(name, registry)
     hint = f"Did you mean {alike}? " if alike else ""
-    raise PaasError(f"{name} is not a paas command", hint=f"{hint}`help` lists all")
+    raise PaasError(f"{name} is not a paas command", hint=f"{hint}{lists}")
 
 
 def call(command: Command, args: tuple[str, ...], context: Context) -> int:

@@ -59,6 +59,7 @@ def reconfigure(
     if current is None or app.desired is Desired.STOPPED:
         platform.store.config.change(app.id, values, remove)
         return None
+    platform.store.config.preview(app.id, values, remove)  # what is refused is no failed deploy
 
     def changed() -> Environment:
         config = platform.store.config

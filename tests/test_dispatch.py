@@ -238,6 +238,15 @@ def test_an_unknown_verb_is_not_a_paas_command(
     assert f" !     {typed} is not a paas command\n" in capsys.readouterr().err
 
 
+def test_a_topic_with_arguments_but_without_a_verb_is_told_to_want_one(
+    platform: Small, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert local(platform, "shop", "blue") == 1
+    said = capsys.readouterr().err
+    assert "shop wants a verb, as in shop:VERB" in said
+    assert "`shop:help` lists what shop has" in said
+
+
 def test_an_unknown_verb_is_told_the_nearest_one(
     platform: Small, capsys: pytest.CaptureFixture[str]
 ) -> None:

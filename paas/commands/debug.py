@@ -1,5 +1,6 @@
 """Looking at what runs: debug, ps:inspect, ps:top, ps:stats, network:probe."""
 
+import json
 import shlex
 import time
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from paas.tasks import Errand, RunKind
 CAPABILITIES = ("SYS_PTRACE", "NET_RAW")
 PAUSE = 0.5  # seconds between two looks, from which the use of the processor is known
 MASKED = "***"
+SECCOMP = "seccomp="
+ENGINES_OWN = {"GraphDriver", "HostnamePath", "HostsPath", "LogPath", "ResolvConfPath"}
 TITLES = (
     "process",
     "cpu %",
@@ -79,13 +82,16 @@ def debug(
 @click.argument("app")
 @click.argument("process", required=False)
 def ps_inspect(context: Context, app: str, process: str | None) -> None:
-    """Print what the engine knows of an app's containers, as JSON; variables are masked."""
+    """Print what the engine knows of an app's containers, as JSON; variables are masked.
+
+    Paths of the engine's own and the text of the system call filter are left out.
+    """
     found = context.app(app)
     shown = [
         mask(context.platform.scheduler.describe(container_id))
         for container_id in _processes(context, found, process).values()
     ]
-    show_json(shown)
+    click.echo(json.dumps(shown, indent=4))
 
 
 @command("ps:top", access=Access.DEPLOYER, examples=("ps:top shop", "ps:top shop web.1"))
@@ -166,12 +172,17 @@ def network_probe(context: Context, app: str, host: str, port: int, style: str) 
 
 
 def mask(description: Mapping[str, object]) -> dict[str, object]:
-    """Return the engine's description without the values of variables."""
-    config = description.get("Config")
-    if not isinstance(config, Mapping):
-        return dict(description)
-    names = [str(line).partition("=")[0] for line in config.get("Env") or ()]
-    return {**description, "Config": {**config, "Env": [f"{name}={MASKED}" for name in names]}}
+    """Return the engine's description: no values of variables, nothing for the engine alone."""
+    shown = {key: value for key, value in description.items() if key not in ENGINES_OWN}
+    config, host = shown.get("Config"), shown.get("HostConfig")
+    if isinstance(config, Mapping):
+        names = [str(line).partition("=")[0] for line in config.get("Env") or ()]
+        shown["Config"] = {**config, "Env": [f"{name}={MASKED}" for name in names]}
+    if isinstance(host, Mapping):
+        options = (str(option) for option in host.get("SecurityOpt") or ())
+        short = [SECCOMP + "(of paas)" if o.startswith(SECCOMP + "{") else o for o in options]
+        shown["HostConfig"] = {**host, "SecurityOpt": short}
+    return shown
 
 
 def _processes(context: Context, app: App, process: str | None) -> dict[str, str]:

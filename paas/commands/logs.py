@@ -79,14 +79,17 @@ def of_release(
 
 
 def show(lines: Iterable[LogLine], app: str, *, is_bare: bool = False) -> None:
-    """Print lines: with time, app and process, or bare; what went to stderr goes there."""
+    """Print lines, with time, app and process, or bare.
+
+    All go to stdout: ssh carries stdout and stderr apart, and their order would be lost.
+    """
     for line in lines:
         text = clean(line.text)
         if not is_bare:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(line.at))
             millis = int(line.at * 1000) % 1000
             text = f"{stamp}.{millis:03}Z {app}[{line.process}]: {text}"
-        click.echo(text, err=line.is_stderr)
+        click.echo(text)
 
 
 def _at(line: LogLine) -> float:

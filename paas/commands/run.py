@@ -158,7 +158,7 @@ def enter(context: Context, app: str, words: tuple[str, ...], container_id: str 
     if words[:1] == (CONTAINER_ID,) and words[1:]:  # Dokku's place for it
         container_id, words = words[1], words[2:]
     target, argv = find_process(context, found, words, container_id)
-    argv = argv or ("/bin/sh", "-c", oneoff.SHELL)
+    argv = _without_dashes(argv) or ("/bin/sh", "-c", oneoff.SHELL)
     with terminal.handed_over(context.request, context.control) as streams:
         environ = {"TERM": context.request.term or "dumb"} if streams.window else {}
         return context.platform.scheduler.exec(target, argv, streams, environ)
@@ -231,8 +231,13 @@ def _errand(
     if ttl == 0:
         raise UsageError("--ttl-seconds is 0", hint="Give a number of seconds")
     release = operate.current_release(context.platform, app)
-    line = oneoff.command_line(release, words)
+    line = oneoff.command_line(release, _without_dashes(words))
     return Errand(RunKind.RUN, line, context.actor.name, float(ttl), env=_variables(env))
+
+
+def _without_dashes(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a command, without the `--` that many type before it."""
+    return words[1:] if words[:1] == ("--",) else words
 
 
 def _variables(words: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -18,6 +18,14 @@ def test_a_set_value_reaches_a_new_release_and_is_never_echoed(paas: Person, sho
     assert paas("config:get", "shop", "SECRET_KEY").out == "hunter22\n"
 
 
+def test_a_key_that_cannot_be_set_is_refused_before_a_deploy_begins(
+    paas: Person, shop: App
+) -> None:
+    deploys = paas("deploys:list", "shop").out
+    assert paas("config:set", "shop", "1A=2").status == 2
+    assert paas("deploys:list", "shop").out == deploys
+
+
 def test_before_the_first_push_a_value_is_only_stored(paas: Person) -> None:
     paas("apps:create", "new")
     typed = paas("config:set", "new", "KEY=value")

@@ -25,11 +25,13 @@ def test_a_line_has_time_app_and_process(paas: Person, shop: App) -> None:
     assert rest == "shop[web.1]: hello world\n"
 
 
-def test_what_went_to_stderr_comes_out_there(paas: Person, shop: App) -> None:
-    paas.scheduler.say(web(paas), "oops", is_stderr=True)
-    typed = paas("logs", "shop")
-    assert typed.out == ""
-    assert "oops" in typed.err
+def test_lines_of_both_streams_come_out_in_one_so_that_their_order_stays(
+    paas: Person, shop: App
+) -> None:
+    for n in range(4):
+        paas.scheduler.say(web(paas), f"line {n}", is_stderr=n % 2 == 0)
+    typed = paas("logs", "shop", "-q")
+    assert (typed.out, typed.err) == ("line 0\nline 1\nline 2\nline 3\n", "")
 
 
 def test_only_the_last_lines_are_shown(paas: Person, shop: App) -> None:

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from paas.commands.debug import mask
 from paas.model import App
 from paas.schedulers.base import Beside
 from tests.commands.conftest import Person
@@ -34,6 +35,7 @@ def test_a_command_runs_with_the_release_s_config_and_more(paas: Person, shop: A
         (("echo", "$A", "two words"), "echo '$A' 'two words'"),
         (("ls", "-la", "--all"), "ls -la --all"),
         (("echo $A | wc",), "echo $A | wc"),
+        (("--", "ls", "--", "-x"), "ls -- -x"),
         (("web",), "serve"),
         (("web", "--port", "a b"), "serve --port 'a b'"),
     ],
@@ -124,6 +126,13 @@ def test_inspecting_shows_the_names_of_variables_and_no_value(paas: Person, shop
     typed = paas("ps:inspect", "shop")
     assert json.loads(typed.out)[0]["Config"]["Env"].count("TOKEN=***") == 1
     assert "very-secret" not in typed.out
+
+
+def test_inspecting_leaves_out_what_only_the_engine_needs() -> None:
+    host = {"SecurityOpt": ["no-new-privileges:true", 'seccomp={"names": []}'], "Init": True}
+    shown = mask({"Id": "1", "HostConfig": host, "LogPath": "/var/lib/x", "GraphDriver": {}})
+    short = ["no-new-privileges:true", "seccomp=(of paas)"]
+    assert shown == {"Id": "1", "HostConfig": {"SecurityOpt": short, "Init": True}}
 
 
 def test_the_use_of_resources_is_measured_between_two_looks(paas: Person, shop: App) -> None:
