@@ -7,7 +7,7 @@ another one in between.
 import http.client
 import socket
 import ssl
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -25,6 +25,9 @@ HINT = "A host inside has to be allowed by the host's owner: git:allow-host HOST
 
 # IPv6 that leads to an IPv4 address that would have to be looked at (RFC 6052, RFC 3056).
 TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
+
+
+Check = Callable[[], None]
 
 
 class Readable(Protocol):
@@ -62,11 +65,18 @@ def is_allowed(address: IPv4Address | IPv6Address, *, private: bool) -> bool:
     return address.is_global or (private and (address.is_private or address.is_loopback))
 
 
-def download(url: str, file: BinaryIO, limit: int, bundle: Path, trusted: Container[str]) -> None:
+def download(  # noqa: PLR0913, PLR0917 - where from, where to, and what is allowed
+    url: str,
+    file: BinaryIO,
+    limit: int,
+    check: Check,
+    bundle: Path,
+    trusted: Container[str],
+) -> None:
     """Write what https gives for `url` into `file`, following at most three redirects.
 
-    `trusted` are the hosts that may be inside. Raises InvalidName for another scheme, Unavailable,
-    SourceRefused for more than `limit` bytes.
+    `trusted` are the hosts that may be inside; `check` is as for copy(). Raises
+    InvalidName for another scheme, Unavailable, SourceRefused for more than `limit` bytes.
     """
     for _ in range(REDIRECTS + 1):
         parts = urlsplit(url)
@@ -78,7 +88,7 @@ def download(url: str, file: BinaryIO, limit: int, bundle: Path, trusted: Contai
                 continue
             if answer.status != HTTPStatus.OK:
                 raise Unavailable(f"{parts.hostname} answered with {answer.status}")
-            copy(answer, file, limit)
+            copy(answer, file, limit, check)
             return
     raise Unavailable(f"{url} redirects too often")
 
@@ -103,10 +113,14 @@ def _asking(
         connection.close()
 
 
-def copy(source: Readable, file: BinaryIO, limit: int) -> None:
-    """Copy all of `source`. Raises SourceRefused for more than `limit` bytes."""
+def copy(source: Readable, file: BinaryIO, limit: int, check: Check) -> None:
+    """Copy all of `source`; `check` raises when the disk has no room for more.
+
+    Raises SourceRefused for more than `limit` bytes.
+    """
     size = 0
     while piece := source.read(PIECE):
+        check()
         size += len(piece)
         if size > limit:
             raise SourceRefused(f"The file has more than {limit / 1e6:,.0f} MB")

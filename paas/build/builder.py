@@ -123,7 +123,7 @@ class EngineBuilder:
     def load_source(self, app: App, source: BinaryIO, name: str) -> str:
         with engine(self._settings) as client:
             self._settings.run.mkdir(parents=True, exist_ok=True)
-            image = loaded.load(client.api, source, name, self._settings.run)
+            image = loaded.load(client.api, source, name, self._settings.run, MAX_IMAGE)
             short = image.removeprefix("sha256:")[:12]
             client.api.tag(image, _repository(self._settings, app), loaded.TAG + short)
         return loaded.alias_of(short)

@@ -5,6 +5,7 @@ the name of the stack, or of another app's image. So only the image that was nam
 a name; what it is called here is made of its content.
 """
 
+import io
 import json
 import re
 import tarfile
@@ -16,28 +17,31 @@ from typing import Any, BinaryIO
 from docker import APIClient
 from docker.errors import APIError
 
+from paas.build.layers import inflate, too_large, weigh
 from paas.build.reference import parse_reference
 from paas.errors import BuildFailed, SourceRefused
 from paas.reporter import clean
 
 ALIAS = "paas/loaded"  # what a Dockerfile calls it
 TAG = "loaded-"
-MANIFEST, MANIFEST_BYTES = "manifest.json", 1 << 20
+MANIFEST = "manifest.json"
+SMALL = 1 << 20  # bytes that the manifest may have, and the image's configuration
 LOADED = re.compile(r"Loaded image ID: (sha256:[0-9a-f]{64})", re.ASCII)
 MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
 MOST_LAYERS = 200
 NOT_FOUND, IN_USE = 404, 409  # of the Engine API
 
 
-def load(api: APIClient, source: BinaryIO, name: str, room: Path) -> str:
+def load(api: APIClient, source: BinaryIO, name: str, room: Path, most: int) -> str:
     """Load the image called `name` from what docker save wrote; return its id.
 
-    `room` is a folder for what is passed on. Raises SourceRefused, BuildFailed, docker's errors.
+    `room` is a folder for what is passed on, `most` how many bytes it may unpack to. Raises
+    SourceRefused, BuildFailed, docker's errors.
     """
     with tempfile.TemporaryFile(dir=room) as file:
         try:
             with tarfile.open(fileobj=source, mode="r:") as saved:
-                _pass_on(saved, name, file)
+                _pass_on(saved, name, file, room, most)
         except (tarfile.TarError, EOFError, KeyError, ValueError) as error:
             raise SourceRefused(
                 f"This is not what docker save writes: {clean(str(error))[:200]}",
@@ -75,32 +79,59 @@ def remove_name(api: APIClient, name: str) -> None:
             raise
 
 
-def _pass_on(saved: tarfile.TarFile, name: str, file: BinaryIO) -> None:
+def _pass_on(saved: tarfile.TarFile, name: str, file: BinaryIO, room: Path, most: int) -> None:
     entry = _find(saved, name)
     layers = [str(layer) for layer in entry["Layers"]]
     if len(layers) > MOST_LAYERS:
         raise SourceRefused(f"The image has more than {MOST_LAYERS} layers")
     config = str(entry["Config"])
     manifest = json.dumps([{"Config": config, "RepoTags": None, "Layers": layers}]).encode()
+    weights: dict[str, int] = {}
     with tarfile.open(fileobj=file, mode="w:") as out:
         for member in _members(saved, [config, *dict.fromkeys(layers)]):
-            content = saved.extractfile(member) if member.isreg() else None
-            out.addfile(member, content)
-        head = tarfile.TarInfo(MANIFEST)
-        head.size = len(manifest)
-        with tempfile.SpooledTemporaryFile() as text:
-            text.write(manifest)
-            text.seek(0)
-            out.addfile(head, text)
+            if member.issym():
+                weights[member.name] = weights[_target(member)]
+                out.addfile(member)
+            elif member.name == config:
+                _add(out, config, io.BytesIO(_read(saved, member)))
+            else:
+                weights[member.name] = _add_layer(saved, member, out, room, most)
+        _add(out, MANIFEST, io.BytesIO(manifest))
+    if sum(weights[layer] for layer in layers) > most:  # one file can be many layers
+        raise too_large(most)
+
+
+def _add_layer(
+    saved: tarfile.TarFile, member: tarfile.TarInfo, out: tarfile.TarFile, room: Path, most: int
+) -> int:
+    """Pass a layer on as a plain tar; return what it weighs. Raises SourceRefused."""
+    content = saved.extractfile(member)
+    assert content is not None  # noqa: S101 - _members() yields files and links
+    with tempfile.TemporaryFile(dir=room) as plain:
+        inflate(content, plain, most)
+        weight = weigh(plain, most)
+        _add(out, member.name, plain)
+    return weight
+
+
+def _add(out: tarfile.TarFile, name: str, content: BinaryIO) -> None:
+    head = tarfile.TarInfo(name)
+    head.size = content.seek(0, io.SEEK_END)
+    content.seek(0)
+    out.addfile(head, content)
+
+
+def _read(saved: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """Return a small file. Raises SourceRefused for a large one."""
+    content = saved.extractfile(member)
+    if content is None or member.size > SMALL:
+        raise SourceRefused(f"{member.name!a} is no file, or too long")
+    return content.read()
 
 
 def _find(saved: tarfile.TarFile, name: str) -> Mapping[str, Any]:
     """Return the manifest's entry of the image. Raises SourceRefused with those that are there."""
-    member = saved.getmember(MANIFEST)
-    content = saved.extractfile(member)
-    if content is None or member.size > MANIFEST_BYTES:
-        raise SourceRefused(f"{MANIFEST} is no file, or too long")
-    entries = json.loads(content.read())
+    entries = json.loads(_read(saved, saved.getmember(MANIFEST)))
     wanted = parse_reference(name)
     for entry in entries:
         if wanted and wanted in map(parse_reference, entry.get("RepoTags") or ()):
@@ -122,7 +153,7 @@ def _members(saved: tarfile.TarFile, names: list[str]) -> Iterator[tarfile.TarIn
         if member.name in done:
             continue
         if member.issym():  # docker save links a layer that comes twice: ../<id>/layer.tar
-            target = member.linkname.removeprefix("../")
+            target = _target(member)
             if not MEMBER.fullmatch(target):
                 raise SourceRefused(f"{member.name!a} links out of the image")
             if target not in done:
@@ -132,3 +163,7 @@ def _members(saved: tarfile.TarFile, names: list[str]) -> Iterator[tarfile.TarIn
                 continue
         done.add(member.name)
         yield member
+
+
+def _target(link: tarfile.TarInfo) -> str:
+    return link.linkname.removeprefix("../")

@@ -5,18 +5,20 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from paas import gitset, outside, remotes, sources
+from paas import disk, gitset, outside, remotes, sources
 from paas.archive import EXECUTABLE, FILE, LINK, TYPES, read_archive
 from paas.commands.declare import Access, Context, command
 from paas.errors import Forbidden, InvalidName, UsageError
 from paas.git.base import Note
 from paas.model import App
 from paas.operate import Cause
+from paas.platform import Platform
 from paas.reporter import DETAIL, STEP
 from paas.source import NewFile
 
@@ -48,14 +50,15 @@ def git_from_archive(context: Context, app: str, words: tuple[str, ...], kind: s
         raise UsageError("Give the archive's URL, or -- to send it on standard input")
     bounds = gitset.archive_bounds(context.platform, found)
     note = _note(context, author, f"Archive {'from standard input' if url == '-' else url}")
+    check = _check(context.platform)
     with _spool(context) as file:
         if url == "-":
-            outside.copy(sys.stdin.buffer, file, bounds.size)
+            outside.copy(sys.stdin.buffer, file, bounds.size, check)
         else:
             click.echo(f"{STEP}Fetching {ascii(url)[1:-1]}")
             trusted = remotes.trusted_hosts(context.platform)
             bundle = context.platform.settings.ca_bundle
-            outside.download(url, file, bounds.size, bundle, trusted)
+            outside.download(url, file, bounds.size, check, bundle, trusted)
         file.seek(0)
         _deploy(context, found, read_archive(file, kind, bounds), note)
 
@@ -101,7 +104,7 @@ def git_load_image(context: Context, app: str, image: str, author: tuple[str, ..
     note = _note(context, author, f"Image {_check_image(image)}")
     context.control.outlive_client()
     with _spool(context) as file:
-        outside.copy(sys.stdin.buffer, file, MAX_SAVED)
+        outside.copy(sys.stdin.buffer, file, MAX_SAVED, _check(platform))
         file.seek(0)
         click.echo(f"{STEP}Loading {image}")
         alias = platform.builder.load_source(found, file, image)
@@ -175,6 +178,11 @@ def _note(context: Context, author: Iterable[str], message: str) -> Note:
     if len(words) != 2:  # noqa: PLR2004 - a name and a mail address
         raise UsageError("Give a name and a mail address for the commit, or neither")
     return Note(words[0], words[1], message)
+
+
+def _check(platform: Platform) -> outside.Check:
+    """Return what stops a copy before it fills the disk: many may come at once."""
+    return partial(disk.require_space, platform.settings)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,17 @@ def test_the_bounds_of_archives_hold(paas: Person, empty: App) -> None:
     typed = paas("git:from-archive", "shop", "--", text_in=archive(CODE))
     assert "The file has more than" in typed.err
     assert paas.store.deploys.list(empty.id) == ()
+
+
+@pytest.mark.parametrize("verb", [("git:load-image", "mine:1"), ("git:from-archive", "--")])
+def test_what_is_sent_stops_before_it_fills_the_disk(
+    paas: Person, empty: App, verb: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paas("git:set", "--global", "archive-max-size", "1")
+    paas.settings = replace(paas.settings, disk_reserve=1 << 60)
+    monkeypatch.setattr("paas.disk.SHARE", 1.1)
+    typed = paas(verb[0], "shop", verb[1], text_in="much")
+    assert (typed.status, "The disk is nearly full" in typed.err) == (75, True)
 
 
 @pytest.mark.parametrize(

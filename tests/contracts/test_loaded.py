@@ -1,5 +1,6 @@
 """On real engines: images that users send stay theirs, and take nobody's name."""
 
+import gzip
 import io
 import json
 import tarfile
@@ -93,6 +94,27 @@ def archive(files: dict[str, bytes], links: dict[str, str] | None = None) -> io.
             out.addfile(info)
     found.seek(0)
     return found
+
+
+def bomb(size: int) -> bytes:
+    """Return a layer with a file of so many zeros, which is small as long as it is compressed."""
+    head = tarfile.TarInfo("zeros")
+    head.size = size
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as out:
+        out.write(head.tobuf())
+        for _ in range(size >> 20):
+            out.write(bytes(1 << 20))
+        out.write(bytes(1024))
+    return packed.getvalue()
+
+
+def test_a_layer_that_unpacks_to_more_than_an_image_may_have_is_refused(workshop: Workshop) -> None:
+    layer = bomb(100 << 20)
+    heavy = [{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["l.tar"] * 30}]
+    sent = archive({"manifest.json": json.dumps(heavy).encode(), "c.json": b"{}", "l.tar": layer})
+    with pytest.raises(SourceRefused, match="more than the"):
+        workshop.builder.load_source(SHOP, sent, "x:1")
 
 
 def manifest(config: str = "c.json", layer: str = "l.tar") -> bytes:
