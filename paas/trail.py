@@ -52,7 +52,8 @@ class Trail:
     ) -> None:
         """Say what was typed: a verb that exists, with its arguments."""
         params = _read(command, args) if command else {}
-        app, about = params.get("app"), " ".join(_words(params))
+        app = None if params.get("is_global") else params.get("app")
+        about = " ".join(_words(params))
         self.entry = replace(self.entry, verb=verb, app=_app(app), about=about)
 
     def begin(self) -> None:

@@ -29,6 +29,8 @@ def placed(typed: str) -> str:
         ("ps:restart worker", "shop worker"),
         ("domains:add a.example.org b.example.org", "shop a.example.org b.example.org"),
         ("apps:report", "shop"),
+        ("builder:set build-dir web", "shop build-dir web"),
+        ("git:set deploy-branch main", "shop deploy-branch main"),
         ("apps:destroy --force", "shop --force"),
         ("apps:create", "shop"),
     ],

@@ -7,6 +7,7 @@ import click
 from paas import builders
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import listing, number, report, show_list, show_report, show_reports
+from paas.commands.scope import choose, for_all, key_and_value
 from paas.errors import NotFound, UsageError
 from paas.model import App
 from paas.platform import Platform
@@ -17,21 +18,15 @@ EXAMPLES = {
     "builder-dockerfile": ("builder-dockerfile:set shop dockerfile-path deploy/Dockerfile",),
     "app-json": ("app-json:set shop appjson-path deploy/app.json",),
 }
-is_global_option = click.option(
-    "--global", "is_global", is_flag=True, help="For all apps; then no APP is given."
-)
 
 
-def _set(context: Context, topic: str, words: Sequence[str], *, is_global: bool) -> None:
-    app, *rest = ("", *words) if is_global else words
-    if len(rest) not in {1, 2}:
-        raise UsageError("Give an app (or --global), a key, and a value to set it to")
-    if is_global:
-        context.require(Access.ADMIN)
-    found = None if is_global else context.app(app)
-    key, value = (*rest, "")[:2]
+def _set(
+    context: Context, topic: str, app: str | None, words: tuple[str, ...], *, is_global: bool
+) -> None:
+    found, words = choose(context, app, words, is_global=is_global)
+    key, value = key_and_value(words)
     builders.set_property(context.platform, found, topic, key, value)
-    whose = "all apps" if is_global else app
+    whose = found.name if found else "all apps"
     click.echo(f"{STEP}{key} of {whose} is {value or 'cleared'}; it holds from the next build")
 
 
@@ -58,15 +53,16 @@ def _report(context: Context, topic: str, app: str | None, style: str, only: str
 
 
 @command("builder:set", access=Access.DEPLOYER, examples=EXAMPLES["builder"])
-@click.argument("words", nargs=-1, required=True, metavar="APP KEY [VALUE]")
-@is_global_option
-def builder_set(context: Context, words: tuple[str, ...], is_global: bool) -> None:
+@click.argument("app", required=False)
+@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
+@for_all
+def builder_set(context: Context, app: str | None, words: tuple[str, ...], is_global: bool) -> None:
     """Set what builds an app; an empty value clears.
 
     Keys: selected (dockerfile, or buildpack; else a Dockerfile goes first where there is one),
     build-dir (the folder of the repository that is built).
     """
-    _set(context, "builder", words, is_global=is_global)
+    _set(context, "builder", app, words, is_global=is_global)
 
 
 @command("builder:report", access=Access.VIEWER, examples=("builder:report shop",))
@@ -78,11 +74,14 @@ def builder_report(context: Context, app: str | None, style: str, only: str | No
 
 
 @command("builder-dockerfile:set", access=Access.DEPLOYER, examples=EXAMPLES["builder-dockerfile"])
-@click.argument("words", nargs=-1, required=True, metavar="APP KEY [VALUE]")
-@is_global_option
-def builder_dockerfile_set(context: Context, words: tuple[str, ...], is_global: bool) -> None:
+@click.argument("app", required=False)
+@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
+@for_all
+def builder_dockerfile_set(
+    context: Context, app: str | None, words: tuple[str, ...], is_global: bool
+) -> None:
     """Set dockerfile-path: the file that is taken for the Dockerfile, below build-dir."""
-    _set(context, "builder-dockerfile", words, is_global=is_global)
+    _set(context, "builder-dockerfile", app, words, is_global=is_global)
 
 
 @command(
@@ -100,11 +99,14 @@ def builder_dockerfile_report(
 
 
 @command("app-json:set", access=Access.DEPLOYER, examples=EXAMPLES["app-json"])
-@click.argument("words", nargs=-1, required=True, metavar="APP KEY [VALUE]")
-@is_global_option
-def app_json_set(context: Context, words: tuple[str, ...], is_global: bool) -> None:
+@click.argument("app", required=False)
+@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
+@for_all
+def app_json_set(
+    context: Context, app: str | None, words: tuple[str, ...], is_global: bool
+) -> None:
     """Set appjson-path: the file that is taken for app.json, below build-dir."""
-    _set(context, "app-json", words, is_global=is_global)
+    _set(context, "app-json", app, words, is_global=is_global)
 
 
 @command("app-json:report", access=Access.VIEWER, examples=("app-json:report shop",))

@@ -19,6 +19,7 @@ from paas.commands.reports import (
     span,
 )
 from paas.commands.run import describe, show_output, with_term
+from paas.commands.scope import choose, for_all, key_and_value
 from paas.errors import NotFound, UsageError
 from paas.manifest import CronTask, Overlap
 from paas.model import App
@@ -188,20 +189,18 @@ def cron_resume(context: Context, app: str, job: str) -> None:
         "cron:set --global maintenance true",
     ),
 )
-@click.option("--global", "is_global", is_flag=True, help="For all apps; then no APP is given.")
-@click.argument("words", nargs=-1, required=True, metavar="[APP] maintenance [true]")
-def cron_set(context: Context, words: tuple[str, ...], is_global: bool) -> None:
+@click.argument("app", required=False)
+@click.argument("words", nargs=-1, metavar="maintenance [true]")
+@for_all
+def cron_set(context: Context, app: str | None, words: tuple[str, ...], is_global: bool) -> None:
     """Set `maintenance true` to follow no schedule of an app, or of any; no value clears it."""
-    if is_global:
-        context.require(Access.ADMIN)
-    app, key, value = ("", *words, "")[:3] if is_global else (*words, "", "")[:3]
-    found = None if is_global else context.app(app)
-    is_known = key == cron.MAINTENANCE and value in {"", cron.ON, "false"}
-    if not is_known or len(words) > (2 if is_global else 3):
+    found, words = choose(context, app, words, is_global=is_global)
+    key, value = key_and_value(words)
+    if key != cron.MAINTENANCE or value not in {"", cron.ON, "false"}:
         raise UsageError("There is only one property", hint="As in: cron:set APP maintenance true")
     value = cron.ON if value == cron.ON else ""
     context.platform.store.properties.set(found.id if found else None, cron.TOPIC, key, value)
-    whose = f"Schedules of {app}" if app else "Schedules"
+    whose = f"Schedules of {found.name}" if found else "Schedules"
     click.echo(f"{STEP}{whose} are {'not ' if value else ''}followed")
 
 

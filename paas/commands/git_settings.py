@@ -18,6 +18,7 @@ from paas.commands.reports import (
     show_reports,
     show_values,
 )
+from paas.commands.scope import choose, for_all, key_and_value
 from paas.errors import Conflict, UsageError
 from paas.model import App
 from paas.platform import Platform
@@ -41,23 +42,20 @@ KEYS = (
         "git:set --global deploy-branch main",
     ),
 )
-@click.argument("words", nargs=-1, required=True, metavar="APP KEY [VALUE]")
-@click.option("--global", "is_global", is_flag=True, help="For all apps; then no APP is given.")
-def git_set(context: Context, words: tuple[str, ...], is_global: bool) -> None:
+@click.argument("app", required=False)
+@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
+@for_all
+def git_set(context: Context, app: str | None, words: tuple[str, ...], is_global: bool) -> None:
     """Set where the code of an app comes from; an empty value clears.
 
     Keys: deploy-branch (the branch that deploys), rev-env-var (the variable that holds the commit,
     GIT_REV; empty: none), archive-max-size (bytes), archive-max-files, source-image (can only be
     cleared; git:from-image sets it), keep-git-dir (only false: builds get no .git folder).
     """
-    app, *rest = ("", *words) if is_global else words
-    if is_global:
-        context.require(Access.ADMIN)
-    if len(rest) not in {1, 2}:
-        raise UsageError("Give an app (or --global), a key, and a value to set it to")
-    key, value = (*rest, "")[:2]
-    gitset.set_property(context.platform, None if is_global else context.app(app), key, value)
-    whose = "all apps" if is_global else app
+    found, words = choose(context, app, words, is_global=is_global)
+    key, value = key_and_value(words)
+    gitset.set_property(context.platform, found, key, value)
+    whose = found.name if found else "all apps"
     click.echo(f"{STEP}{key} of {whose} is {value or 'cleared'}")
 
 

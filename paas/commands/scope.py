@@ -23,3 +23,10 @@ def choose(
     if app is None:
         raise UsageError("No app is named", hint="Name one, or give --global.")
     return context.app(app), words
+
+
+def key_and_value(words: tuple[str, ...]) -> tuple[str, str]:
+    """Return the property that was named and its value, "" if none was given. Raises UsageError."""
+    if len(words) not in {1, 2}:
+        raise UsageError("Give an app (or --global), a key, and a value to set it to")
+    return words[0], "".join(words[1:])

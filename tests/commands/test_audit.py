@@ -28,6 +28,15 @@ def test_a_command_is_noted_with_all_that_is_known(paas: Person) -> None:
     assert isinstance(line["seconds"], float)
 
 
+@pytest.mark.parametrize("verb", ["builder:set", "git:set", "app-json:set", "cron:set", "logs:set"])
+def test_a_setting_is_noted_at_its_app_and_one_of_all_apps_at_none(
+    paas: Person, shop: App, verb: str
+) -> None:
+    paas(verb, "shop", "maintenance")
+    paas(verb, "--global", "maintenance")
+    assert [line["app"] for line in log(paas)][-2:] == ["shop", None]
+
+
 def test_no_value_is_kept(paas: Person, shop: App) -> None:
     secret = "hunter2"
     paas("config:set", "--no-restart", "shop", f"TOKEN={secret}", f"{secret}", "B=")
