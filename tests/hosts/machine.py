@@ -23,6 +23,7 @@ PACKAGES = ("ca-certificates", "dbus", "iproute2", "openssh-server", "sudo", "sy
 # the machine outside to load.
 INIT = """
 for c in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,rw,bind "$c"; done 2>/dev/null
+mknod /dev/loop-control c 10 237; for n in $(seq 0 63); do mknod /dev/loop$n b 7 $n; done 2>/dev/null
 ln -sf /dev/null /etc/systemd/system/systemd-modules-load.service
 exec /lib/systemd/systemd --system
 """
@@ -105,6 +106,7 @@ def _host(engine: docker.APIClient) -> dict[str, object]:
     config = engine.create_host_config(
         cap_add=capabilities_here(),
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+        device_cgroup_rules=["c 10:237 rwm", "b 7:* rwm"],  # loop devices, for volumes
         tmpfs={"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec"},
         mounts=[Mount(path, None, type="volume") for path in ("/var/lib/docker", "/var/tmp")],
     )
