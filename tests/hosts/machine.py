@@ -23,7 +23,8 @@ PACKAGES = ("ca-certificates", "dbus", "iproute2", "openssh-server", "sudo", "sy
 # the machine outside to load.
 INIT = """
 for c in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,rw,bind "$c"; done 2>/dev/null
-mknod /dev/loop-control c 10 237; for n in $(seq 0 63); do mknod /dev/loop$n b 7 $n; done 2>/dev/null
+mknod /dev/loop-control c 10 237
+for n in $(seq 0 63); do mknod /dev/loop$n b 7 $n; done 2>/dev/null
 ln -sf /dev/null /etc/systemd/system/systemd-modules-load.service
 exec /lib/systemd/systemd --system
 """
