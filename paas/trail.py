@@ -21,7 +21,17 @@ from paas.state.base import Audit
 # Parameters that say what a command is about. Of `value`, `url`, `password`, ... nothing is kept.
 ABOUT = (
     *("user", "role", "name", "new_name", "key", "keys", "pairs", "verbs", "expires", "domains"),
-    *("process", "quantities", "version", "deploy", "ref", "registry", "is_global", "is_admin"),
+    *(
+        "process",
+        "capabilities",
+        "quantities",
+        "version",
+        "deploy",
+        "ref",
+        "registry",
+        "is_global",
+        "is_admin",
+    ),
 )
 WORD = re.compile(r"[A-Za-z0-9_.:@/-]{1,64}", re.ASCII)
 UNKNOWN = "?"

@@ -9,6 +9,7 @@ from paas.client import connection
 from paas.client.remote import APP, Host, git, is_repository, parse_host
 from paas.errors import Conflict, PaasError, UsageError
 
+WORD = r"[A-Za-z0-9_.:=,@/-]{1,200}"  # goes into a shell's line, and to a terminal
 OWN = ("completion", "create", "link", "open")
 HELP = """\
 =====> On this machine
@@ -93,7 +94,8 @@ def complete(host: Host, args: Sequence[str], words: Sequence[str]) -> int:
     """Print what can stand at the end of a command line: the host's answer, and our own verbs."""
     typed = [arg for arg in args if arg != "--"]
     asked = connection.ask(host, words)
-    sys.stdout.write(asked.stdout)
+    found = asked.stdout.splitlines()
+    sys.stdout.writelines(f"{word}\n" for word in found if re.fullmatch(WORD, word, re.ASCII))
     if len(typed) == 1:
         sys.stdout.writelines(f"{verb}\n" for verb in OWN if verb.startswith(typed[0]))
     return asked.returncode

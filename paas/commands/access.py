@@ -34,6 +34,8 @@ def access_grant(context: Context, app: str, user: str, role: str) -> None:
     if not given.covers(before):
         _end_commands(context, user)
     click.echo(f"{STEP}{user} is {given} of {app}")
+    if given is not Role.OWNER:
+        _tell_tokens(context, app, user)
 
 
 @command("access:revoke", access=Access.OWNER, examples=("access:revoke shop ben",))
@@ -49,6 +51,7 @@ def access_revoke(context: Context, app: str, user: str) -> None:
     context.platform.store.grants.remove(found.id, user)
     _end_commands(context, user)
     click.echo(f"{STEP}{user} has no role at {app} any more")
+    _tell_tokens(context, app, user)
     if context.platform.store.users.get(user).is_admin:
         click.echo(f"{DETAIL}As an admin {user} sees it all the same; see users:set")
 
@@ -76,6 +79,13 @@ def access_list(context: Context, app: str | None, style: str) -> None:
 
 def _end_commands(context: Context, user: str) -> None:
     end_commands(context.platform, context.platform.store.keys.list(user))
+
+
+def _tell_tokens(context: Context, app: str, user: str) -> None:
+    """Name the keys to the app that somebody made who is its owner no longer."""
+    for where, token in context.platform.store.tokens.made_by(user):
+        if where == app:
+            click.echo(f"{DETAIL}A token of {user} stays: tokens:revoke {app} {token}")
 
 
 def _keep_an_owner(context: Context, app: App, user: str) -> None:

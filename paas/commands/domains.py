@@ -1,5 +1,6 @@
 """domains:*: the names at which apps answer: default ones under global domains, and added ones."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ from paas.model import App, domain_patterns
 from paas.platform import Platform
 from paas.reporter import DETAIL, STEP
 
+ADDRESS = re.compile(r"(^|\.)[0-9]+$", re.ASCII)  # the host's, say; no top-level domain is a number
 KEYS = ("app-enabled", "app-vhosts", "default-vhost", "global-enabled", "global-vhosts", "urls")
 
 
@@ -169,10 +171,14 @@ def _change(
 
 
 def _refuse_platform_domain(platform: Platform, domains: Sequence[str]) -> None:
-    """Keep the domains above all apps for who answers for all: what one sets reaches them."""
-    for domain in domains:
-        for own in set(domain_patterns(domain)) & set(vhosts.global_domains(platform)):
-            raise Forbidden(f"{own} is the platform's own domain", hint="Ask an admin to add it.")
+    """Keep the names above all apps, and of the host, for who answers for all.
+
+    A site's cookies and its HSTS reach what is below its name.
+    """
+    for name in (name for domain in domains for name in domain_patterns(domain)):
+        shared = (f".{each}" for each in vhosts.global_domains(platform))
+        if "." not in name or ADDRESS.search(name) or any(s.endswith(f".{name}") for s in shared):
+            raise Forbidden(f"{name} is the platform's own domain", hint="Ask an admin to add it.")
 
 
 def _switch(context: Context, app: App, *, is_on: bool) -> None:

@@ -120,21 +120,23 @@ def git_unlock(context: Context, app: str, force: bool) -> None:  # noqa: ARG001
     examples=("git:auth git.example.org anna --app shop < token.txt", "git:auth git.example.org"),
 )
 @click.argument("host")
-@click.argument("user", default="")
+@click.argument("login", default="", metavar="[USER]")
 @click.argument("password", required=False)
 @click.option("--app", help="Only this app uses it; without, all apps do (for admins).")
-def git_auth(context: Context, host: str, user: str, password: str | None, app: str | None) -> None:
+def git_auth(
+    context: Context, host: str, login: str, password: str | None, app: str | None
+) -> None:
     """Store a login with which git:sync fetches by https; without a user it is forgotten.
 
     The password is read from standard input if it is not given.
     """
     found = _owner_of_login(context, app)
-    if user and password is None:
+    if login and password is None:
         password = sys.stdin.readline(4096).rstrip("\n")
-    if user and (not password or ":" in user or "\n" in user + password):
+    if login and (not password or ":" in login or "\n" in login + password):
         raise UsageError("A user and a password are wanted", hint="A user's name has no colon.")
-    remotes.store_login(context.platform, found, host, (user, password or ""))
-    click.echo(f"{STEP}The login for {host} is {'stored' if user else 'forgotten'}")
+    remotes.store_login(context.platform, found, host, (login, password or ""))
+    click.echo(f"{STEP}The login for {host} is {'stored' if login else 'forgotten'}")
 
 
 @command("git:auth-status", access=Access.DEPLOYER, examples=("git:auth-status git.example.org",))

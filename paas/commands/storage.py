@@ -65,8 +65,8 @@ def storage_mount(  # noqa: PLR0913, PLR0917 - click gives one for each flag
     if directory is None:
         raise UsageError("Say where: --container-dir /data")
     wanted = Mount(found.id, volume, directory, name, readonly)
-    if storage.find(platform, volume).app_id != found.id:
-        context.require(Access.ADMIN)
+    if storage.find(platform, volume).app_id != found.id and not context.may(Access.ADMIN):
+        raise storage.missing(volume)
     storage.mount(platform, found, wanted)
     click.echo(f"{STEP}{volume} is mounted at {directory} of {app}")
     click.echo(f"{DETAIL}It takes effect when its processes start next: ps:restart {app}")

@@ -6,7 +6,8 @@ import pytest
 
 from paas.client import main as client
 from paas.client.main import Line, parse, words_for
-from paas.client.verbs import first_url
+from paas.client.remote import Host
+from paas.client.verbs import OWN, complete, first_url
 from paas.errors import PaasError, UsageError
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -51,6 +52,16 @@ def test_only_a_plain_web_address_is_opened(report: str) -> None:
 
 def test_the_app_s_address_is_opened() -> None:
     assert first_url('{"urls": ["http://shop.example.org:8080"]}') == "http://shop.example.org:8080"
+
+
+def test_a_host_offers_plain_words_only_to_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["apps:clone", "$(reboot)", "a b", "x;y", "\x1b]0;x\x07", "`id`", "--app", "-"]
+    (tmp_path / "said").write_text("\n".join(words))
+    monkeypatch.setenv("PAAS_SSH", f"sh -c 'cat {tmp_path}/said'")
+    assert complete(Host("paas", "h", None), ["--", ""], ["complete", "--", ""]) == 0
+    assert capsys.readouterr().out.split() == ["apps:clone", "--app", "-", *OWN]
 
 
 @pytest.fixture

@@ -75,11 +75,15 @@ def test_it_says_what_a_command_was_about(paas: Person, shop: App) -> None:
     paas("access:grant", "shop", "ben", "deployer")
     paas("ps:scale", "shop", "web=2", "worker=1")
     paas("git-upload-pack", "/shop.git")
+    paas("debug", "--cap", "SYS_PTRACE", "shop", "worker.7")
+    paas("git:auth", "git.example.org", "ghp_secret", "x", "--app", "shop")
     lines = [(line["verb"], line["app"], line["about"]) for line in log(paas)[1:]]
     assert lines == [
         ("access:grant", "shop", "ben deployer"),
         ("ps:scale", "shop", "web worker"),
         ("git-upload-pack", "shop", ""),
+        ("debug", "shop", "SYS_PTRACE"),
+        ("git:auth", "shop", ""),  # the user of a login may be a secret
     ]
 
 

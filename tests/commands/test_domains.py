@@ -1,6 +1,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from paas import vhosts
 from paas.model import App
 from tests.commands.conftest import Person
@@ -48,6 +50,20 @@ def test_only_an_admin_gives_the_platform_s_own_domain_to_an_app(paas: Person, s
     assert (typed.status, paas.store.domains.list(shop.id)) == (1, ())
     assert "the platform's own domain" in typed.err
     assert paas.over_ssh("domains:add", "shop", "paas.localhost").status == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["example.org", ".apps.example.org", "*.example.org", "localhost", "203.0.113.7", "127.1"],
+)
+def test_names_above_all_apps_and_of_the_host_are_given_by_admins(
+    paas: Person, shop: App, name: str
+) -> None:
+    assert paas("domains:set-global", "of.apps.example.org").status == 0
+    paas.user("ben", "owner", "shop")
+    assert paas.typing("ben", "domains:add", "shop", name).status == 1
+    assert paas.store.domains.list(shop.id) == ()
+    assert paas.typing("ben", "domains:add", "shop", "shop.example.org").status == 0
 
 
 def test_a_name_that_became_another_app_s_is_served_by_that_one_alone(

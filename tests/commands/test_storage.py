@@ -85,7 +85,9 @@ def test_others_volumes_are_not_seen_and_free_ones_are_handed_out_by_admins(
     paas.user("ben", "owner", "shop")
     assert paas.typing("ben", "storage:create", "mine").status == 1
     assert paas.typing("ben", "storage:info", volume).status == 20
-    assert paas.typing("ben", "storage:mount", "shop", volume, "--container-dir", "/d").status == 1
+    there = paas.typing("ben", "storage:mount", "shop", volume, "--container-dir", "/d")
+    none = paas.typing("ben", "storage:mount", "shop", "none", "--container-dir", "/d")
+    assert (there.status, there.err.replace(volume, "none")) == (20, none.err)
     paas("storage:mount", "shop", volume, "--container-dir", "/data")
     info = json.loads(paas.typing("ben", "storage:info", volume, "--format", "json").out)
     assert (info["app"], info["size"], len(info["mounts"])) == ("shop", "64m", 1)

@@ -148,3 +148,13 @@ def test_who_removes_a_user_is_told_of_the_tokens_that_stay(owner: Person) -> No
     create(owner)
     assert "tokens:revoke shop ci" in owner("users:remove", "carla").out
     assert owner.store.users.actor(parse_key("ci", CI).fingerprint)
+
+
+@pytest.mark.parametrize("verb", [("access:grant", "viewer"), ("access:revoke",)])
+def test_who_takes_an_owner_s_role_is_told_of_the_tokens_that_stay(
+    owner: Person, verb: tuple[str, ...]
+) -> None:
+    create(owner)
+    typed = owner(verb[0], "shop", "carla", *verb[1:])
+    assert (typed.status, "tokens:revoke shop ci" in typed.out) == (0, True)
+    assert "tokens:revoke" not in owner("access:grant", "shop", "carla", "owner").out
