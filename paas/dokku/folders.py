@@ -23,7 +23,11 @@ TEXT_BYTES = 4 * 1024 * 1024
 
 
 class DokkuFolders:
-    """Reads the files that Dokku keeps; changes nothing."""
+    """Reads the files that Dokku keeps; changes nothing.
+
+    We read as root what others could write: a link that leads out of the folders is refused, or an
+    app would come with a file of this host as its config.
+    """
 
     def __init__(self, home: Path, data: Path) -> None:
         self._home = home
@@ -43,8 +47,8 @@ class DokkuFolders:
             raise NotFound(f"{self._home} has no app {name}", hint=f"It has: {self.apps()}")
         return FoundApp(
             name=name,
-            config=without_own(parse_env(_text(place / "ENV"))),
-            domains=tuple(_text(place / "VHOST").split()),
+            config=without_own(parse_env(self._text(place / "ENV"))),
+            domains=tuple(self._text(place / "VHOST").split()),
             scale=self._scale(name),
             certificate=self._certificate(place / "tls"),
             branch=self._property(name, "git", "deploy-branch") or None,
@@ -52,29 +56,44 @@ class DokkuFolders:
         )
 
     def config(self) -> Mapping[str, str]:
-        return without_own(parse_env(_text(self._home / "ENV")))
+        return without_own(parse_env(self._text(self._home / "ENV")))
 
     def _scale(self, name: str) -> dict[str, int]:
         """Return the formation: a property today, a file in the app's folder before 0.25."""
-        text = self._property(name, "ps", "scale") or _text(self._home / name / "DOKKU_SCALE")
+        text = self._property(name, "ps", "scale") or self._text(self._home / name / "DOKKU_SCALE")
         return parse_scale(text)
 
     def _certificate(self, folder: Path) -> bytes | None:
         files = [folder / "server.crt", folder / "server.key"]
         if not all(file.is_file() for file in files):
             return None
-        return "\n".join(map(_text, files)).encode()
+        return "\n".join(map(self._text, files)).encode()
 
     def _left(self, name: str) -> Iterator[str]:
         for phase in ("build", "deploy", "run"):
-            old = _text(self._home / name / f"DOCKER_OPTIONS_{phase.upper()}")
+            old = self._text(self._home / name / f"DOCKER_OPTIONS_{phase.upper()}")
             new = self._property(name, "docker-options", f"_default_.{phase}")
             for option in (old or new).splitlines():
                 yield f"docker option for {phase}: {option}"
         yield from (f"mount: {line}" for line in self._property(name, "storage", "mounts").split())
 
     def _property(self, name: str, plugin: str, key: str) -> str:
-        return _text(self._data / "config" / plugin / name / key)
+        return self._text(self._data / "config" / plugin / name / key)
+
+    def _text(self, path: Path) -> str:
+        """Return the file's text; "" if there is none. Raises PaasError when it cannot be read."""
+        try:
+            place = path.resolve(strict=True)
+            if not any(place.is_relative_to(top.resolve()) for top in (self._home, self._data)):
+                raise PaasError(f"{path} leads to {place}, which is not Dokku's")
+            if not place.is_file():
+                raise PaasError(f"{path} is no file")
+            with place.open(encoding="utf-8") as file:
+                return file.read(TEXT_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise PaasError(f"{path} cannot be read: {error}") from error
 
 
 def parse_env(text: str) -> dict[str, str]:
@@ -98,14 +117,3 @@ def parse_scale(text: str) -> dict[str, int]:
     """Return {process type: quantity} of lines like `web=2` or `web: 2`."""
     found = (SCALE.fullmatch(line.strip()) for line in text.splitlines())
     return {match[1]: int(match[2]) for match in found if match}
-
-
-def _text(path: Path) -> str:
-    """Return the file's text; "" if there is none. Raises PaasError when it cannot be read."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            return file.read(TEXT_BYTES)
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise PaasError(f"{path} cannot be read: {error}") from error

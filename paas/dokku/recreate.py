@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from paas import gitset
 from paas.certificates import read_certificate
 from paas.dokku.found import FoundApp
 from paas.errors import PaasError
@@ -40,7 +41,7 @@ def _fill(platform: Platform, app: App, found: FoundApp) -> Outcome:
     store.config.change(app.id, found.config)
     store.formation.set(app.id, found.scale)
     if found.branch:
-        store.apps.set_deploy_branch(app.id, found.branch)
+        gitset.set_property(platform, app, gitset.DEPLOY_BRANCH, found.branch)
     notes = [*_add_domains(platform, app, found), *_add_certificate(platform, app, found)]
     return Outcome(
         name=app.name,

@@ -74,3 +74,9 @@ def test_a_domain_of_another_app_is_left_out_and_told(paas: Person, home: Path) 
 def test_what_is_no_host_is_refused(paas: Person) -> None:
     assert paas("dokku:import", "-oProxyCommand=true@x").status == 2
     assert paas("dokku:import", "old").status == 2
+
+
+def test_a_branch_that_is_none_is_not_believed(paas: Person, home: Path) -> None:
+    set_property(home.parent / "lib", "git", "shop", "deploy-branch", "../../heads\x1b]0;x")
+    status, _, err = run(paas, home, "shop")
+    assert (status, "is not a branch" in err, paas.store.apps.list()) == (1, True, ())

@@ -8,7 +8,7 @@ import pytest
 from paas.dokku.folders import DokkuFolders, parse_env, parse_scale
 from paas.dokku.found import DokkuHost
 from paas.dokku.remote import TARGET, DokkuOverSsh
-from paas.errors import Unavailable
+from paas.errors import PaasError, Unavailable
 from tests.dokku.host import PROGRAM, add_certificate, make_app, set_property
 
 ENV = 'NAME="a \\"b\\" \\$c \\\\ d\\ne"\nNUMBER=12\nGIT_REV="abc"\nDOKKU_PROXY_PORT="80"\n'
@@ -75,3 +75,22 @@ def test_a_host_that_refuses_is_named(tmp_path: Path) -> None:
 )
 def test_a_target_is_user_and_host(target: str) -> None:
     assert not TARGET.fullmatch(target)
+
+
+@pytest.mark.parametrize("name", ["ENV", "VHOST", "tls/server.key", "DOCKER_OPTIONS_DEPLOY"])
+def test_a_link_out_of_the_folders_is_refused(tmp_path: Path, name: str) -> None:
+    place = make_app(tmp_path / "dokku", tmp_path / "lib", "shop")
+    add_certificate(place, "shop.example.org")
+    (tmp_path / "secret").write_text("KEY=of-the-host\n")
+    (place / name).unlink(missing_ok=True)
+    (place / name).symlink_to(tmp_path / "secret")
+    with pytest.raises(PaasError, match="which is not Dokku's"):
+        DokkuFolders(tmp_path / "dokku", tmp_path / "lib").read("shop")
+
+
+def test_folders_may_be_links_themselves_and_lead_to_each_other(tmp_path: Path) -> None:
+    place = make_app(tmp_path / "dokku", tmp_path / "lib", "shop", env='KEY="1"\n')
+    (tmp_path / "home").symlink_to(tmp_path / "dokku")
+    (place / "ENV").rename(tmp_path / "lib" / "env")
+    (place / "ENV").symlink_to(tmp_path / "lib" / "env")
+    assert DokkuFolders(tmp_path / "home", tmp_path / "lib").read("shop").config == {"KEY": "1"}
