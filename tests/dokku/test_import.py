@@ -91,6 +91,7 @@ def test_a_link_out_of_the_folders_is_refused(tmp_path: Path, name: str) -> None
 def test_folders_may_be_links_themselves_and_lead_to_each_other(tmp_path: Path) -> None:
     place = make_app(tmp_path / "dokku", tmp_path / "lib", "shop", env='KEY="1"\n')
     (tmp_path / "home").symlink_to(tmp_path / "dokku")
+    (tmp_path / "lib").mkdir()
     (place / "ENV").rename(tmp_path / "lib" / "env")
     (place / "ENV").symlink_to(tmp_path / "lib" / "env")
     assert DokkuFolders(tmp_path / "home", tmp_path / "lib").read("shop").config == {"KEY": "1"}
