@@ -83,5 +83,16 @@ def _verb_help(command: Command) -> str:
 
 
 def _wrap(text: str) -> list[str]:
-    lines = cleandoc(text).splitlines()
-    return [part for line in lines for part in textwrap.wrap(line, WIDTH - len(DETAIL)) or [""]]
+    """Return a docstring in lines of our width."""
+    lines: list[str] = []
+    for paragraph in cleandoc(text).split("\n\n"):
+        lines += ["", *_fill(paragraph)]
+    return lines[1:]
+
+
+def _fill(paragraph: str) -> list[str]:
+    """Return lines that are kept, until one is too long: from there on they flow."""
+    room = WIDTH - len(DETAIL)
+    lines = paragraph.splitlines()
+    kept = next((n for n, line in enumerate(lines) if len(line) > room), len(lines))
+    return [*lines[:kept], *textwrap.wrap(" ".join(lines[kept:]), room)]

@@ -12,6 +12,8 @@ from paas.client.remote import find_remote, parse_host
 from paas.errors import NotFound, PaasError, UsageError
 
 REMOTE = "paas"
+HELP = {"help", "--help", "-h"}
+TRY_LINK = "Try: paas link HOST   or: git remote add paas ssh://paas@HOST:2222/APP"
 WITH_VALUE = {"--app": "app", "-a": "app", "--host": "host", "-r": "remote", "--remote": "remote"}
 
 
@@ -68,7 +70,7 @@ def _run(line: Line) -> int:
     host = parse_host(line.host) if line.host else remote.host if remote else verbs.linked_host()
     implied = remote.app if remote and not line.no_app else None
     if host is None:
-        return _without_host(verb)
+        return without_host(verb)
     own: dict[str, Callable[[], int]] = {
         "create": lambda: verbs.create(host, args, line.remote or REMOTE),
         "open": lambda: verbs.open_app(host, line.app or implied, args),
@@ -76,7 +78,7 @@ def _run(line: Line) -> int:
     }
     if verb in own:
         return own[verb]()
-    if verb == "help" and not args:
+    if verb in HELP and not args:
         sys.stdout.write(verbs.HELP)
         sys.stdout.flush()
     return connection.replace_process(host, words_for(line, implied))
@@ -92,13 +94,13 @@ def words_for(line: Line, implied: str | None) -> tuple[str, ...]:
     return ("--in", implied, *line.words) if implied else line.words
 
 
-def _without_host(verb: str) -> int:
-    if verb == "help":
-        sys.stdout.write(verbs.HELP)
+def without_host(verb: str) -> int:
+    """Answer what needs no host. Raises NotFound for everything else."""
+    if verb in HELP:
+        sys.stdout.write(f"{verbs.HELP}\nNo host is known here. {TRY_LINK}\n")
         return 0
     if verb == "complete":
         return 0
     raise NotFound(
-        "There is no host to talk to: no git remote paas here, and none is linked",
-        hint="Try: paas link HOST   or: git remote add paas ssh://paas@HOST:2222/APP",
+        "There is no host to talk to: no git remote paas here, and none is linked", hint=TRY_LINK
     )

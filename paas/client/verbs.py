@@ -74,7 +74,9 @@ def open_app(host: Host, app: str | None, args: Sequence[str]) -> int:
     sys.stdout.write(f"-----> {url}\n")
     import webbrowser  # noqa: PLC0415 - slow, and only wanted here
 
-    return 0 if webbrowser.open(url) else 1
+    if not webbrowser.open(url):
+        raise PaasError("No browser was found here", hint="The address is the one above")
+    return 0
 
 
 def first_url(report: str) -> str:

@@ -1,13 +1,15 @@
 import subprocess
 import sys
+import webbrowser
 from pathlib import Path
 
 import pytest
 
+from paas.client import connection
 from paas.client import main as client
 from paas.client.main import Line, parse, words_for
 from paas.client.remote import Host
-from paas.client.verbs import OWN, complete, first_url
+from paas.client.verbs import OWN, complete, first_url, open_app
 from paas.errors import PaasError, UsageError
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -64,6 +66,14 @@ def test_a_host_offers_plain_words_only_to_the_shell(
     assert capsys.readouterr().out.split() == ["apps:clone", "--app", "-", *OWN]
 
 
+def test_where_there_is_no_browser_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = subprocess.CompletedProcess([], 0, '{"urls": ["http://shop.example.org"]}')
+    monkeypatch.setattr(connection, "ask", lambda *_: report)
+    monkeypatch.setattr(webbrowser, "open", lambda _: False)
+    with pytest.raises(PaasError, match="No browser"):
+        open_app(Host("paas", "h", None), "shop", ())
+
+
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workstation without a repository, and without a host."""
@@ -81,6 +91,14 @@ def test_without_a_host_the_next_step_is_named(
     assert "paas link HOST" in capsys.readouterr().err
     assert client.main([]) == 0
     assert "link HOST" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("typed", ["help", "--help", "-h"])
+def test_help_needs_no_host(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    assert client.main([typed]) == 0
+    assert "No host is known here. Try: paas link HOST" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

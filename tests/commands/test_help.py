@@ -22,6 +22,13 @@ def test_an_unknown_topic_names_the_nearest(paas: Person) -> None:
     assert "Did you mean domains?" in typed.err
 
 
+def test_a_line_of_help_that_is_too_long_flows_into_the_next(paas: Person) -> None:
+    lines = paas("logs:help").out.splitlines()
+    assert all(len(line) <= 100 for line in lines)
+    [before] = [n for n, line in enumerate(lines) if "is kept for a" in line]
+    assert "while: see --release" in " ".join(lines[before : before + 2]).replace("       ", "")
+
+
 def test_version_has_dokku_s_form(paas: Person) -> None:
     assert paas("version").out.startswith("paas version ")
 
