@@ -21,7 +21,7 @@ from paas.implied import place_app, take_implied
 from paas.model import LOCAL_ADMIN, Actor
 from paas.platform import Platform
 from paas.sessions import PLACES
-from paas.show import nearest, show_error, topic_help, topics
+from paas.show import nearest, show_error, topic_help, topics, verb_help
 from paas.trail import Trail
 from paas.workers import shielded
 
@@ -158,7 +158,8 @@ def move_global_flags(argv: tuple[str, ...]) -> tuple[str, ...]:
 def help_text(argv: tuple[str, ...], registry: Mapping[str, Command]) -> str | None:
     """Return the help that argv asks for; None if it asks for something else.
 
-    `topic`, `topic:help` and `topic --help` are one text; nothing at all lists the topics.
+    `topic`, `topic:help` and `topic --help` are one text, `topic:verb --help` is the verb's part
+    of it; nothing at all lists the topics.
     """
     if argv in {(), ("--help",), ("-h",)}:
         return topics(registry)
@@ -167,6 +168,8 @@ def help_text(argv: tuple[str, ...], registry: Mapping[str, Command]) -> str | N
     is_known = any(command.topic == topic for command in registry.values())
     if is_known and (is_asked or (len(argv) == 1 and topic not in registry)):
         return topic_help(topic, registry)
+    if is_asked and topic in registry:
+        return f"{verb_help(registry[topic])}\n"
     return None
 
 

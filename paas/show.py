@@ -63,10 +63,11 @@ def topics(registry: Mapping[str, Command]) -> str:
 def topic_help(topic: str, registry: Mapping[str, Command]) -> str:
     """Return the help of one topic: each verb with its usage, help and examples."""
     commands = [registry[name] for name in sorted(registry) if registry[name].topic == topic]
-    return "\n".join([f"=====> {topic}", *(_verb_help(command) for command in commands)]) + "\n"
+    return "\n".join([f"=====> {topic}", *(verb_help(command) for command in commands)]) + "\n"
 
 
-def _verb_help(command: Command) -> str:
+def verb_help(command: Command) -> str:
+    """Return the help of one verb: usage, what it does, who may type it, options, examples."""
     context = command.click.make_context(command.name, [], resilient_parsing=True)
     usage = " ".join([command.name, *command.click.collect_usage_pieces(context)])
     options = [record for p in command.click.params if (record := p.get_help_record(context))]

@@ -29,6 +29,15 @@ def test_a_line_of_help_that_is_too_long_flows_into_the_next(paas: Person) -> No
     assert "while: see --release" in " ".join(lines[before : before + 2]).replace("       ", "")
 
 
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_the_help_of_a_verb_is_its_part_of_the_topic_s(paas: Person, flag: str) -> None:
+    typed = paas("tokens:create", flag)
+    assert typed.status == 0
+    assert typed.out.startswith("-----> tokens:create [OPTIONS] APP NAME\n")
+    assert "       $ tokens:create shop" in typed.out
+    assert typed.out in paas("tokens:help").out
+
+
 def test_version_has_dokku_s_form(paas: Person) -> None:
     assert paas("version").out.startswith("paas version ")
 
