@@ -9,6 +9,8 @@ from tests.faults.suite import SCENARIOS, inject, is_clean
 from tests.faults.world import World, build_world
 
 SEED = secrets.randbelow(1 << 16)
+# Its engine alone takes a minute to fill; tests/journeys/test_engine_restart.py ends one as well.
+LONG_ONLY = {"dockerd"}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,9 @@ def test_no_image_and_no_file_is_left_of_all_that(world: World) -> None:
     world.await_clean()
 
 
-@pytest.mark.parametrize("name", [n for n, s in SCENARIOS.items() if not s.is_usual])
+@pytest.mark.parametrize(
+    "name", [n for n, s in SCENARIOS.items() if not s.is_usual and n not in LONG_ONLY]
+)
 def test_everything_is_whole_in_a_world_of_its_own_after(name: str) -> None:
     with SCENARIOS[name].build(SEED) as world:
         tally = inject(name, world, quick=True)

@@ -25,6 +25,7 @@ from tests.journeys.instance import CHECKOUT, ENGINE, Instance, running
 from tests.journeys.programs import Git
 
 PATIENCE = 90.0  # seconds until everything is whole again: more than the reconciler's minute
+UPKEEP = 300.0  # seconds for what goes once a minute, and takes a second per hurried build
 POLL = 0.05
 APP = """\
 import os
@@ -125,7 +126,7 @@ class World:
         wait_for(lambda: len(self.platform.store.containers.list()) == 1, lambda: "it drains")
         self.instance.paas("stop")  # every task of the background is done at its start
         self.start_daemon()
-        return wait_for(lambda: not self.dust(), lambda: "; ".join(self.dust()))
+        return wait_for(lambda: not self.dust(), lambda: "; ".join(self.dust()), UPKEEP)
 
     def dust(self) -> list[str]:
         """Return the images and files that nobody needs."""
