@@ -4,18 +4,21 @@ A name is resolved here and the connection is made to that address, so that it c
 another one in between.
 """
 
+import base64
 import http.client
+import signal
 import socket
 import ssl
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from pathlib import Path
+from types import FrameType
 from typing import BinaryIO, Protocol
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from paas.errors import InvalidName, SourceRefused, Unavailable
+from paas.settings import Settings
 
 SECONDS = 30.0  # without a byte
 PIECE = 1 << 20
@@ -28,6 +31,10 @@ TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Ne
 
 
 Check = Callable[[], None]
+
+
+class Unknown(Unavailable):
+    """Nobody here knows the name."""
 
 
 class Readable(Protocol):
@@ -45,7 +52,7 @@ def find_address(host: str, port: int, *, private: bool, hint: str) -> str:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Unavailable(f"{host} has no address") from error
+        raise Unknown(f"{host} has no address") from error
     addresses = [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     for address in addresses:
         if not is_allowed(address, private=private):
@@ -65,12 +72,69 @@ def is_allowed(address: IPv4Address | IPv6Address, *, private: bool) -> bool:
     return address.is_global or (private and (address.is_private or address.is_loopback))
 
 
+def connect(
+    host: str, port: int, seconds: float, settings: Settings, *, private: bool
+) -> socket.socket:
+    """Connect to a host for TLS, through the company's proxy if there is one.
+
+    What is inside is reached directly, and only if it is allowed (`private`). The proxy gets the
+    name, since it may know names that this host does not: TLS proves who answers. Raises
+    Unavailable, OSError.
+    """
+    proxy = settings.proxy_to(host)
+    try:
+        address = find_address(host, port, private=private, hint=HINT)
+    except Unknown:
+        if not proxy:
+            raise
+    else:
+        if not proxy or not ip_address(address).is_global:
+            return socket.create_connection((address, port), seconds)
+    return _tunnel(proxy, host, port, seconds)
+
+
+def _tunnel(proxy: str, host: str, port: int, seconds: float) -> socket.socket:
+    """Ask an http proxy for a way to a host (RFC 9110, CONNECT). Raises OSError."""
+    parts = urlsplit(proxy)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=seconds)
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    basic = base64.b64encode(login.encode()).decode()
+    headers = {"Proxy-Authorization": f"Basic {basic}"} if parts.username else {}
+    connection.set_tunnel(host, port, headers)
+    try:
+        connection.connect()
+    except OSError as error:
+        raise OSError(f"the proxy {parts.hostname}: {error}") from error
+    return connection.sock
+
+
+@contextmanager
+def within(seconds: float, host: str) -> Iterator[None]:
+    """Let the body take so long at most, however many bytes come. Only in the main thread.
+
+    Raises Unavailable then.
+    """
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        raise Unavailable(
+            f"{host} did not end within {seconds:.0f} s", hint="See fetch_timeout in paas.toml"
+        )
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def download(  # noqa: PLR0913, PLR0917 - where from, where to, and what is allowed
     url: str,
     file: BinaryIO,
     limit: int,
     check: Check,
-    bundle: Path,
+    settings: Settings,
     trusted: Container[str],
 ) -> None:
     """Write what https gives for `url` into `file`, following at most three redirects.
@@ -82,7 +146,7 @@ def download(  # noqa: PLR0913, PLR0917 - where from, where to, and what is allo
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname or parts.username is not None:
             raise InvalidName(f"{url!r} is not an https URL", hint="Give https://HOST/PATH")
-        with _asking(parts, bundle, trusted) as answer:
+        with _asking(parts, settings, trusted) as answer:
             if answer.status in REDIRECTED and (place := answer.getheader("Location")):
                 url = urljoin(url, place)
                 continue
@@ -95,15 +159,15 @@ def download(  # noqa: PLR0913, PLR0917 - where from, where to, and what is allo
 
 @contextmanager
 def _asking(
-    parts: SplitResult, bundle: Path, trusted: Container[str]
+    parts: SplitResult, settings: Settings, trusted: Container[str]
 ) -> Iterator[http.client.HTTPResponse]:
     host, port = str(parts.hostname), parts.port or 443
-    address = find_address(host, port, private=host in trusted, hint=HINT)
+    bundle = settings.ca_bundle
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     context = ssl.create_default_context(cafile=str(bundle) if bundle.is_file() else None)
     path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
     try:
-        plain = socket.create_connection((address, port), SECONDS)
+        plain = connect(host, port, SECONDS, settings, private=host in trusted)
         with plain, context.wrap_socket(plain, server_hostname=host) as connection.sock:
             connection.request("GET", path, headers={"User-Agent": "paas"})
             yield connection.getresponse()

@@ -13,6 +13,7 @@ from paas.model import domain_name
 from paas.root import FILE, ROOT, read_file
 
 INSTANCE = re.compile(r"[a-z][a-z0-9]{0,11}", re.ASCII)
+PROXY = re.compile(r"http://([^/?#@\s]+@)?[^/?#@:\s]+:[0-9]{1,5}/?", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
 SUBNET_BITS = 5  # each app has a /27: 29 process addresses
 MB = 1024 * 1024
@@ -40,6 +41,9 @@ class Settings:
     apt_cache: str = "managed"  # or "off", or http://host:port of a cache that stands already
     apt_cache_port: int = 3142
     suite: str = "trixie"
+    https_proxy: str = ""  # http://HOST:PORT, for git:sync and archives; else the environment's
+    no_proxy: str = ""  # hosts that are reached without it, each with all below it
+    fetch_timeout: int = 900  # of one git:sync or one archive, in all
     ca_bundle: Path = Path("/etc/ssl/certs/ca-certificates.crt")
     max_pack: int = 200 * MB
     max_unpacked: int = 1024 * MB
@@ -62,6 +66,10 @@ class Settings:
         domain_name(self.domain)
         IPv4Network(self.network)
         IPv4Network(self.services)
+        if self.https_proxy and not PROXY.fullmatch(self.https_proxy):
+            raise UsageError(
+                f"Setting https_proxy cannot be {self.https_proxy!r}", hint="Give http://HOST:PORT"
+            )
 
     # Places: everything under root, so that several instances can share a host.
     @property
@@ -181,6 +189,13 @@ class Settings:
         port = "" if self.ssh_port == 22 else f"-p {self.ssh_port} "  # noqa: PLR2004 - RFC 4253
         return f"ssh {port}{self.door_user}@{self.host}"
 
+    def proxy_to(self, host: str) -> str:
+        """Return the proxy through which a host outside is reached, "" for none."""
+        names = [name.strip().lower().lstrip(".") for name in self.no_proxy.split(",")]
+        host = host.lower()
+        is_direct = any(name and (name == "*" or f".{host}".endswith(f".{name}")) for name in names)
+        return "" if is_direct else self.https_proxy
+
     def app_url(self, domain: str, *, is_secure: bool = False) -> str:
         """Return the http or https URL of a domain, with the port when it is not the usual one."""
         scheme, port, usual = ("http", self.http_port, 80)
@@ -196,7 +211,7 @@ def load(environ: Mapping[str, str] = os.environ, file: Path | None = None) -> S
     for a key that is not known and for a value that is not of its type.
     """
     path = file or Path(environ.get("PAAS_CONFIG", FILE))
-    values = read_file(str(path))
+    values = _proxies(environ) | read_file(str(path))
     known = {f.name: f.type for f in fields(Settings)}
     values |= {
         name: environ[f"PAAS_{name.upper()}"] for name in known if f"PAAS_{name.upper()}" in environ
@@ -208,6 +223,16 @@ def load(environ: Mapping[str, str] = os.environ, file: Path | None = None) -> S
         )
     converted = {name: _convert(name, known[name], value) for name, value in values.items()}
     return Settings(**converted)
+
+
+def _proxies(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the host's own proxy for https by its usual variables, if it is of a kind we know."""
+    found = {
+        name: environ.get(name) or environ.get(name.upper()) for name in ("https_proxy", "no_proxy")
+    }
+    if not PROXY.fullmatch(found["https_proxy"] or ""):
+        return {}
+    return {name: value for name, value in found.items() if value}
 
 
 def _convert(name: str, kind: object, value: object) -> Any:  # noqa: ANN401 - of the field's type

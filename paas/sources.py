@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 from paas import deploy as pipeline
-from paas import gitset
+from paas import gitset, identity
 from paas.attempt import open_attempt
 from paas.git.base import Note, Push, PushOptions, Remote
 from paas.model import App, Release
@@ -54,8 +54,9 @@ def deploy_fetched(platform: Platform, app: App, by: Cause, push: Push) -> Relea
 
 
 def store_fetched(platform: Platform, app: App, by: Cause, push: Push) -> None:
-    """Keep what sync() fetched for ps:rebuild, without a deploy."""
+    """Keep what sync() fetched for ps:rebuild, without a deploy. Raises Conflict."""
     with platform.locks.app(app.id, by.actor.name, by.reason):
+        identity.refuse_locked(platform, app)
         platform.repos.take(platform.store.apps.by_id(app.id), push)
         platform.store.apps.set_deploy_branch(app.id, push.branch)
 

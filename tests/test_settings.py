@@ -55,3 +55,15 @@ def test_bridge_names_fit_the_kernel_s_limit(instance: str) -> None:
 def test_a_url_names_the_port_only_when_it_is_not_the_usual_one() -> None:
     assert Settings().app_url("a.b") == "http://a.b"
     assert Settings(http_port=8080).app_url("a.b") == "http://a.b:8080"
+
+
+def test_the_hosts_own_proxy_is_used_unless_the_file_says_another() -> None:
+    nowhere = Path("/nonexistent")
+    environ = {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "corp.example.org, .x.org"}
+    settings = load(environ, nowhere)
+    assert settings.proxy_to("github.com") == "http://proxy:3128"
+    assert {settings.proxy_to(h) for h in ("a.corp.example.org", "x.org", "A.X.org")} == {""}
+    assert load(environ | {"PAAS_HTTPS_PROXY": ""}, nowhere).proxy_to("github.com") == ""
+    assert load({"https_proxy": "socks5://proxy:1"}, nowhere).https_proxy == ""
+    with pytest.raises(UsageError):
+        load({"PAAS_HTTPS_PROXY": "proxy:3128"}, nowhere)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import click
 
-from paas import disk, gitset, outside, remotes, sources
+from paas import disk, gitset, identity, outside, remotes, sources
 from paas.archive import EXECUTABLE, FILE, LINK, TYPES, read_archive
 from paas.commands.declare import Access, Context, command
 from paas.errors import Forbidden, InvalidName, UsageError
@@ -44,6 +44,7 @@ def git_from_archive(context: Context, app: str, words: tuple[str, ...], kind: s
     It becomes a commit of NAME and MAIL. A single folder around all files is left out.
     """
     found = context.app(app)
+    identity.refuse_locked(context.platform, found)
     from_stdin = "--" in context.request.argv or words[:1] == ("-",)
     url, *author = ("-", *words) if from_stdin and words[:1] != ("-",) else words or ("",)
     if not url:
@@ -57,8 +58,9 @@ def git_from_archive(context: Context, app: str, words: tuple[str, ...], kind: s
         else:
             click.echo(f"{STEP}Fetching {ascii(url)[1:-1]}")
             trusted = remotes.trusted_hosts(context.platform)
-            bundle = context.platform.settings.ca_bundle
-            outside.download(url, file, bounds.size, check, bundle, trusted)
+            settings = context.platform.settings
+            with outside.within(settings.fetch_timeout, ascii(url)[1:-1]):
+                outside.download(url, file, bounds.size, check, settings, trusted)
         file.seek(0)
         _deploy(context, found, read_archive(file, kind, bounds), note)
 
@@ -80,6 +82,7 @@ def git_from_image(
 ) -> None:
     """Deploy an image of a registry: its name becomes a Dockerfile of one line, in a commit."""
     found = context.app(app)
+    identity.refuse_locked(context.platform, found)
     _check_image(image)
     files = list(_read_folder(context, build_dir)) if build_dir else []
     files.append(NewFile("Dockerfile", FILE, f"FROM {image}\n".encode()))
@@ -101,6 +104,7 @@ def git_load_image(context: Context, app: str, image: str, author: tuple[str, ..
     Only this app can use it; its name on this host is made of its content.
     """
     platform, found = context.platform, context.app(app)
+    identity.refuse_locked(platform, found)
     note = _note(context, author, f"Image {_check_image(image)}")
     context.control.outlive_client()
     with _spool(context) as file:
@@ -141,6 +145,7 @@ def git_sync(  # noqa: PLR0913, PLR0917 - what is typed, name by name
     git:generate-deploy-key; hosts have to be known, see git:allow-host.
     """
     platform, found = context.platform, context.app(app)
+    identity.refuse_locked(platform, found)
     by = Cause(context.actor, "git:sync")
     remote = remotes.find_remote(platform, found, repository)
     context.control.outlive_client()

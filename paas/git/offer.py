@@ -32,6 +32,8 @@ from paas.git.scan import TAG, PackStream
 from paas.git.snapshot import GitSource
 from paas.git.store import read_ref
 from paas.model import OBJECT_ID
+from paas.outside import within
+from paas.settings import Settings
 from paas.source import NewFile
 
 TAG_CHAIN = 10
@@ -94,7 +96,7 @@ def make_commit(desk: Desk, branch: str, files: Iterable[NewFile], note: Note) -
 
 
 def fetch_commit(
-    desk: Desk, remote: Remote, ref: str | None, branch: str | None, bundle: Path
+    desk: Desk, remote: Remote, ref: str | None, branch: str | None, settings: Settings
 ) -> Push:
     """Fetch `ref` (a branch, a tag, a commit; None: what the remote's HEAD says) with its history.
 
@@ -112,7 +114,12 @@ def fetch_commit(
         wanted.append(_choose(refs, ref))
         return [] if wanted[0] in desk.quarantine.store else wanted[:1]
 
-    with desk.spool.open("w+b") as file, _speaking(remote), open_remote(remote, bundle) as opened:
+    with (
+        desk.spool.open("w+b") as file,
+        within(settings.fetch_timeout, remote.host),
+        _speaking(remote),
+        open_remote(remote, settings) as opened,
+    ):
         client, path = opened
         result = client.fetch_pack(path.encode(), choose, walker, _bounded(file, desk.limits))
         if file.tell():

@@ -27,7 +27,8 @@ from urllib3.exceptions import NewConnectionError
 from paas.errors import InvalidName, Unavailable
 from paas.git.base import Remote
 from paas.git.index import PATH
-from paas.outside import HINT, find_address
+from paas.outside import HINT, connect, find_address
+from paas.settings import Settings
 
 SECONDS = 60.0  # without a byte
 REDIRECTS = 3
@@ -35,15 +36,15 @@ SSH_PORT = 22
 
 
 @contextmanager
-def open_remote(remote: Remote, bundle: Path) -> Iterator[tuple[GitClient, str]]:
-    """Give a client and the path on it. `bundle` holds the CAs of the host, if it exists.
+def open_remote(remote: Remote, settings: Settings) -> Iterator[tuple[GitClient, str]]:
+    """Give a client and the path on it.
 
     Raises InvalidName for an URL of another kind, Unavailable for an address that is inside.
     """
     parts = urlsplit(remote.url)
     with ExitStack() as stack:
         if parts.scheme == "https":
-            yield _open_https(remote, bundle, stack)
+            yield _open_https(remote, settings, stack)
         elif parts.scheme == "ssh" and parts.hostname:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="paas-ssh-")))
             vendor = _Ssh(remote, folder)
@@ -60,7 +61,8 @@ def open_remote(remote: Remote, bundle: Path) -> Iterator[tuple[GitClient, str]]
             )
 
 
-def _open_https(remote: Remote, bundle: Path, stack: ExitStack) -> tuple[GitClient, str]:
+def _open_https(remote: Remote, settings: Settings, stack: ExitStack) -> tuple[GitClient, str]:
+    bundle = settings.ca_bundle
     context = ssl.create_default_context(cafile=str(bundle) if bundle.is_file() else None)
     pool = urllib3.PoolManager(
         ssl_context=context,
@@ -68,7 +70,7 @@ def _open_https(remote: Remote, bundle: Path, stack: ExitStack) -> tuple[GitClie
         retries=urllib3.Retry(0, redirect=REDIRECTS),
         headers={"User-Agent": "git/paas"},  # some hosts answer other agents with a page
     )
-    pool.pool_classes_by_scheme = {"https": _pool_class(is_trusted=remote.is_trusted)}
+    pool.pool_classes_by_scheme = {"https": _pool_class(settings, is_trusted=remote.is_trusted)}
     stack.callback(pool.clear)
     user, password = remote.login or (None, None)
     base, _, path = remote.url.partition("://")
@@ -98,15 +100,14 @@ class _Smart(HttpGitClient):
         return response, read
 
 
-def _pool_class(*, is_trusted: bool) -> type[HTTPSConnectionPool]:
+def _pool_class(settings: Settings, *, is_trusted: bool) -> type[HTTPSConnectionPool]:
     """Return pools whose connections look at the address first; redirects make new ones."""
 
     class Guarded(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             port = self.port or 443
-            address = find_address(self._dns_host, port, private=is_trusted, hint=HINT)
             try:
-                return socket.create_connection((address, port), SECONDS)
+                return connect(self._dns_host, port, SECONDS, settings, private=is_trusted)
             except OSError as error:
                 raise NewConnectionError(self, f"{self.host} does not answer: {error}") from error
 

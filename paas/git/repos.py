@@ -149,7 +149,7 @@ class DulwichRepos:
         self, app: App, remote: Remote, ref: str | None, branch: str | None
     ) -> Iterator[Push]:
         with self._desk(app) as desk:
-            yield fetch_commit(desk, remote, ref, branch, self._settings.ca_bundle)
+            yield fetch_commit(desk, remote, ref, branch, self._settings)
 
     def take(self, app: App, push: Push) -> None:
         self._open[app.id].admit()

@@ -275,3 +275,18 @@ def test_status_tells_what_stands_there_and_unlock_that_nothing_is_held(
 
 def test_a_repository_is_cleaned(paas: Person, shop: App) -> None:
     assert "MB now" in paas("repo:gc", "shop").out
+
+
+def test_nothing_comes_into_a_locked_app(paas: Person, shop: App) -> None:
+    tip = paas.repos.tip(shop, "main")
+    paas("apps:lock", "shop")
+    typed = [
+        paas("git:from-archive", "shop", "https://example.org/a.tar"),
+        paas("git:from-archive", "shop", "--", text_in=archive(CODE | {"a": b"1"})),
+        paas("git:from-image", "shop", "example.org/shop:1"),
+        paas("git:load-image", "shop", "shop:1", text_in=b"tar"),
+        paas("git:sync", "shop", "https://example.org/shop.git"),
+    ]
+    assert {each.status for each in typed} == {1}
+    assert all("apps:unlock shop" in each.err and "Fetching" not in each.out for each in typed)
+    assert (paas.repos.tip(shop, "main"), len(paas.store.deploys.list(shop.id))) == (tip, 1)

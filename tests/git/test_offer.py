@@ -100,7 +100,7 @@ def origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     commit(work, "one.txt")
 
     class Local:
-        def __init__(self, remote: Remote, bundle: Path) -> None:
+        def __init__(self, remote: Remote, settings: Settings) -> None:
             self.path = str(work)
 
         def __enter__(self) -> tuple[GitClient, str]:
@@ -190,8 +190,8 @@ def test_nothing_inside_is_fetched_from(repos: DulwichRepos, url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["http://example.org/x", "file:///etc", "git://example.org/x", "/x"]
 )
-def test_other_ways_are_not_opened(url: str, tmp_path: Path) -> None:
-    with pytest.raises(InvalidName), open_remote(Remote(url), tmp_path / "none"):
+def test_other_ways_are_not_opened(url: str) -> None:
+    with pytest.raises(InvalidName), open_remote(Remote(url), Settings()):
         pass
 
 

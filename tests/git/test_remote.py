@@ -1,9 +1,13 @@
 """Fetching over real TLS and real ssh from a host that its owner has vouched for."""
 
+import base64
+import contextlib
 import datetime as dt
 import http.server
 import os
+import select
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -31,6 +35,8 @@ from paas.settings import Settings
 from tests.git.conftest import run_git
 
 APP = App(7, "shop", 1, 0.0)
+NO_CHECK = lambda: None  # noqa: E731 - the disk has room
+FAR = "far.example.org"  # whose address only the proxy knows
 
 
 @pytest.fixture
@@ -39,7 +45,8 @@ def bundle(tmp_path: Path) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
-    host = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    names = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName(FAR)]
+    host = x509.SubjectAlternativeName(names)
     made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     made = made.not_valid_before(now - dt.timedelta(1)).add_extension(host, critical=False)
     signed = made.not_valid_after(now + dt.timedelta(1)).sign(key, hashes.SHA256())
@@ -146,21 +153,123 @@ class Files(http.server.BaseHTTPRequestHandler):
 
 
 def test_a_download_follows_redirects_but_never_inside(bundle: Path, tmp_path: Path) -> None:
-    file = tmp_path / "file"
+    file, settings = tmp_path / "file", Settings(ca_bundle=bundle)
     with (
         serving(http.server.HTTPServer(("127.0.0.1", 0), Files), bundle) as url,
         file.open("wb") as out,
     ):
-        outside.download(f"{url}/there", out, 1000, bundle, {"127.0.0.1"})
+        outside.download(f"{url}/there", out, 1000, NO_CHECK, settings, {"127.0.0.1"})
         out.flush()
         assert file.read_bytes() == b"x" * 1000
         for path in ("inside", "plain", "again"):
             with pytest.raises((Unavailable, InvalidName)):
-                outside.download(f"{url}/{path}", out, 1000, bundle, {"127.0.0.1"})
+                outside.download(f"{url}/{path}", out, 1000, NO_CHECK, settings, {"127.0.0.1"})
         with pytest.raises(SourceRefused):
-            outside.download(f"{url}/file", out, 999, bundle, {"127.0.0.1"})
+            outside.download(f"{url}/file", out, 999, NO_CHECK, settings, {"127.0.0.1"})
         with pytest.raises(Unavailable, match="not a public"):
-            outside.download(f"{url}/file", out, 1000, bundle, set())
+            outside.download(f"{url}/file", out, 1000, NO_CHECK, settings, set())
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """Opens ways to one port of this machine, whatever host it is asked for."""
+
+    asked: ClassVar[list[tuple[str, str | None]]] = []
+    port: ClassVar[int]
+
+    def do_CONNECT(self) -> None:
+        self.asked.append((self.path, self.headers["Proxy-Authorization"]))
+        if not self.path.startswith(FAR):
+            self.send_error(403)
+            return
+        self.send_response(200)
+        self.end_headers()
+        with socket.create_connection(("127.0.0.1", self.port), 10) as far:
+            while ready := select.select([far, self.connection], [], [], 10)[0]:
+                for source in ready:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    (self.connection if source is far else far).sendall(data)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def proxy(https: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A company's proxy; what is beyond it has no address here."""
+
+    def unknown(host: str, *_: object, **__: object) -> str:
+        if host == "127.0.0.1":
+            return host
+        raise outside.Unknown(f"{host} has no address")
+
+    monkeypatch.setattr(outside, "find_address", unknown)
+    Proxy.port, Proxy.asked = int(https.rpartition(":")[2]), []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://anna:pa%2Fss@127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_what_is_outside_comes_through_the_proxy(
+    tmp_path: Path, bundle: Path, proxy: str, work: Path
+) -> None:
+    settings = Settings(
+        root=tmp_path / "host",
+        ca_bundle=bundle,
+        disk_reserve=0,
+        https_proxy=proxy,
+        no_proxy="x.org",
+    )
+    repos = DulwichRepos(settings)
+    with repos.fetch(APP, Remote(f"https://{FAR}/shop.git"), None, None) as push:
+        assert push.new == run_git(work, "rev-parse", "HEAD")
+    basic = "Basic " + base64.b64encode(b"anna:pa/ss").decode()
+    assert set(Proxy.asked) == {(f"{FAR}:443", basic)}
+    with (tmp_path / "file").open("wb") as out:
+        with pytest.raises(Unavailable, match="404"):
+            outside.download(f"https://{FAR}/none", out, 1000, NO_CHECK, settings, set())
+        with pytest.raises(Unavailable, match=r"proxy 127\.0\.0\.1: .*403"):
+            outside.download("https://other.example.org/x", out, 1000, NO_CHECK, settings, set())
+        with pytest.raises(outside.Unknown):
+            outside.download("https://a.x.org/x", out, 1000, NO_CHECK, settings, set())
+
+
+def test_a_host_inside_is_reached_without_the_proxy(
+    tmp_path: Path, bundle: Path, proxy: str, https: str
+) -> None:
+    settings = Settings(root=tmp_path / "host", ca_bundle=bundle, disk_reserve=0, https_proxy=proxy)
+    remote = Remote(f"{https}/shop.git", is_trusted=True)
+    with DulwichRepos(settings).fetch(APP, remote, None, None):
+        assert Proxy.asked == []
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tmp_path: Path, bundle: Path) -> None:
+    over = threading.Event()
+
+    class Slow(Files):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not over.wait(0.1):
+                    self.wfile.write(b"f")  # it may be the length of a line, or a part of a file
+
+    settings = Settings(root=tmp_path / "host", ca_bundle=bundle, disk_reserve=0, fetch_timeout=1)
+    given_up = pytest.raises(Unavailable, match="within 1 s")
+    server = http.server.HTTPServer(("127.0.0.1", 0), Slow)
+    with serving(server, bundle) as url, contextlib.ExitStack() as end:
+        end.callback(over.set)
+        with (tmp_path / "file").open("wb") as out, given_up, outside.within(1, "x"):
+            outside.download(f"{url}/x", out, 100_000, NO_CHECK, settings, {"127.0.0.1"})
+        remote = Remote(f"{url}/shop.git", is_trusted=True)
+        with given_up, DulwichRepos(settings).fetch(APP, remote, None, None):
+            pass
 
 
 def _key(path: Path) -> str:
