@@ -197,7 +197,8 @@ def _start_anew(case: Case, row: Container, seen: Observed, ends: Sequence[End])
     except StartFailed as error:
         setbacks = [end for end in ends if end.kind is not EndKind.HAND]
         due = case.now + pause_after(len(setbacks) + 1)
-        _say(case, row, f"cannot be started: {error.message}", due)
+        why = ". ".join(filter(None, (error.message, error.hint)))
+        _say(case, row, f"cannot be started: {why}", due)
         return False
     return True
 

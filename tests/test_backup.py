@@ -134,6 +134,15 @@ def test_without_images_apps_are_built_again_from_what_was_kept(old: World, new:
     assert new.store.containers.of(new.app().id, ContainerRole.CURRENT)[0].id
 
 
+def test_volumes_stay_behind_and_are_named_on_both_hosts(
+    old: World, new: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old.store.storage.create("uploads", 1 << 30)
+    backup = export(old)
+    assert "carry them over yourself: uploads" in capsys.readouterr().out
+    assert "carry them over yourself: uploads" in restore(new, backup)[-1]
+
+
 def test_images_go_with_it_on_demand(old: World, new: World) -> None:
     restore(new, export(old, with_images=True))
     assert new.builder.images(new.app()) == {old.current().image}
@@ -223,6 +232,7 @@ def changed_database(backup: bytes, folder: Path, *statements: str) -> bytes:
     [
         ("PRAGMA user_version = 999", "newer paas"),
         ("DELETE FROM apps", "not as paas makes it"),
+        ("UPDATE containers SET address = '9.9.9.9'", "damaged"),
         ("CREATE TRIGGER t AFTER INSERT ON apps BEGIN DELETE FROM apps; END", "not as paas makes"),
     ],
 )
@@ -243,6 +253,26 @@ def test_what_is_no_backup_or_half_of_one_is_refused(old: World, new: World) -> 
     assert not new.store.apps.list()
     assert restore(new, backup)
     assert new.app().version == 1
+
+
+@pytest.mark.parametrize("name", ["hooks/pre-build.d", "hooks/pre-build.d/check/x", "paas.db"])
+def test_members_that_are_in_each_other_s_place_are_refused(
+    old: World, new: World, name: str
+) -> None:
+    def take_place(member: tarfile.TarInfo, data: bytes) -> tuple[tarfile.TarInfo, bytes]:
+        member.name = name if member.name.startswith("door/") else member.name
+        return member, data
+
+    with pytest.raises(PaasError, match="two of its members"):
+        restore(new, rewritten(export(old), take_place))
+
+
+def test_a_manifest_of_another_shape_is_refused(old: World, new: World) -> None:
+    def flatten(member: tarfile.TarInfo, data: bytes) -> tuple[tarfile.TarInfo, bytes]:
+        return member, b"[]" if member.name == archive.MANIFEST else data
+
+    with pytest.raises(PaasError, match="its manifest is none"):
+        restore(new, rewritten(export(old), flatten))
 
 
 def test_an_import_that_fails_late_can_be_done_again(

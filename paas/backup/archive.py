@@ -102,6 +102,8 @@ def unpack(source: BinaryIO, folder: Path) -> Manifest:
                 _unpack_member(tar, member, folder)
     except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError) as error:
         raise _no_backup(str(error)) from error
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise _no_backup("two of its members have one name") from error
     if not (folder / DATABASE).is_file():
         raise _no_backup("it has no database")
     return manifest
@@ -113,6 +115,8 @@ def _read_manifest(tar: tarfile.TarFile) -> Manifest:
     if first is None or file is None or first.name != MANIFEST or first.size > FIRST_BYTES:
         raise _no_backup("it does not begin with a manifest")
     read = json.loads(file.read())
+    if not isinstance(read, dict):
+        raise _no_backup("its manifest is none")
     if read.get("format") != FORMAT:
         raise PaasError(
             f"The backup has format {read.get('format')!r}, this paas knows {FORMAT}",

@@ -49,6 +49,7 @@ def export(platform: Platform, out: BinaryIO, report: Report, *, with_images: bo
             writer.add(place / IMAGES, IMAGES)
         writer.close()
     report(f"{len(apps)} apps{', with their images' if with_images else ''}")
+    _tell_of_volumes(platform, report)
 
 
 def restore(platform: Platform, source: BinaryIO, report: Report) -> None:
@@ -73,6 +74,7 @@ def restore(platform: Platform, source: BinaryIO, report: Report) -> None:
             _load_images(platform, adopt.apps, adopt.images, place / IMAGES, report)
         adopt.commit()
     _tell(settings, manifest, report)
+    _tell_of_volumes(platform, report)
 
 
 def _manifest(
@@ -147,6 +149,13 @@ def _tell(settings: Settings, manifest: Manifest, report: Report) -> None:
     if manifest.domain != settings.domain:
         report(f"Apps answer below {settings.domain} here; in the backup it was {manifest.domain}")
     report(f"The settings that it was made with: {settings.root / 'imported.toml'}")
+
+
+def _tell_of_volumes(platform: Platform, report: Report) -> None:
+    """Say what is not in a backup, and without which its app does not start."""
+    names = " ".join(volume.name for volume in platform.store.storage.list())
+    if names:
+        report(f"The files in volumes do not go with a backup; carry them over yourself: {names}")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from paas.disk import space
-from paas.errors import Conflict, DiskFull, Unavailable
+from paas.errors import Conflict, DiskFull, StartFailed, Unavailable
 from paas.settings import MB, Settings
 
 SECONDS = 120
@@ -65,10 +65,10 @@ def make(settings: Settings, name: str, size: int) -> None:
 
 
 def attach(settings: Settings, name: str) -> None:
-    """Mount a volume unless it is mounted. Raises Unavailable."""
+    """Mount a volume unless it is mounted. Raises StartFailed if it is not there, Unavailable."""
     place = folder(settings) / name
-    if not _image(settings, name).exists():  # as after a backup:import
-        raise Unavailable(
+    if not _image(settings, name).exists():  # as after a backup:import; to try again helps nobody
+        raise StartFailed(
             f"The volume {name} is not on this host",
             hint=f"Put its file back, or: storage:unmount APP {name}; storage:destroy {name}",
         )
@@ -86,7 +86,7 @@ def attach_all(settings: Settings) -> list[str]:
     for image in sorted(folder(settings).glob("[a-z]*.img")):
         try:
             attach(settings, image.stem)
-        except Unavailable:
+        except (StartFailed, Unavailable):
             failed.append(image.stem)
     return failed
 

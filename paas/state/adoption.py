@@ -55,7 +55,7 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:
             connection.row_factory = sqlite3.Row
             yield connection
-    except (sqlite3.DatabaseError, ValueError) as error:
+    except (sqlite3.DatabaseError, ValueError, IndexError) as error:
         raise PaasError(
             f"The backup's database is damaged: {error}", hint="Take another backup."
         ) from error

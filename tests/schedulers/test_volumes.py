@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from paas.errors import DiskFull, Unavailable
+from paas.errors import DiskFull, StartFailed
 from paas.schedulers import volumes
 from paas.schedulers.base import ProcessSpec, Resources
 from paas.schedulers.docker_local import DockerLocal
@@ -114,7 +114,7 @@ def test_a_volume_that_does_not_fit_leaves_nothing(settings: Settings) -> None:
 
 def test_a_volume_that_is_missing_starts_nothing(scheduler: DockerLocal, prison: Prison) -> None:
     scheduler.remove_volume("data")
-    with pytest.raises(Unavailable, match="not on this host"):
+    with pytest.raises(StartFailed, match="not on this host"):
         scheduler.start(spec(prison, "exec sleep 600"))
     assert scheduler.containers() == ()
 
