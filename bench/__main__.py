@@ -17,7 +17,7 @@ from tests.journeys.instance import Instance, running
 
 BENCHES = (
     "push_to_live", "changed_dependency", "rollback", "cli", "proxy", "zero_downtime", "many_apps",
-    "leaks", "memory", "receive",
+    "leaks", "memory", "receive", "doors",
 )  # fmt: skip
 REPORT = Path(__file__).parent.parent / "docs" / "performance.md"
 
