@@ -7,7 +7,7 @@ of one that does not exist.
 
 from enum import StrEnum
 
-from paas.errors import Forbidden, NotFound
+from paas.errors import Conflict, Forbidden, NotFound
 from paas.model import Actor, App, Role
 from paas.state.base import Store
 
@@ -24,6 +24,7 @@ class Access(StrEnum):
     HOST = "host"  # touches the host's safety: root on the host, unless the owner allows remote
 
 
+OWNED = 250  # apps of one user: an instance has networks for 2048
 ROLES = {Access.DEPLOYER: Role.DEPLOYER, Access.OWNER: Role.OWNER}  # for others it is enough to see
 
 
@@ -95,4 +96,9 @@ def list_apps(store: Store, actor: Actor, needs: Access) -> tuple[App, ...]:
 
 def create_app(store: Store, actor: Actor, name: str, *, for_push: bool = False) -> App:
     """Create an app; a user who does so becomes its owner. Raises Conflict, InvalidName."""
+    if not actor.sees_all and sum(r is Role.OWNER for _, r in store.grants.list(actor)) >= OWNED:
+        raise Conflict(
+            f"You own {OWNED} apps: no single user may take all that the host has room for",
+            hint="Ask an admin to create it, and to let you in: access:grant",
+        )
     return store.apps.create(name, owner=actor.user, for_push=for_push)

@@ -20,7 +20,7 @@ from paas.errors import DiskFull, Forbidden, PaasError, UsageError
 from paas.implied import place_app, take_implied
 from paas.model import LOCAL_ADMIN, Actor
 from paas.platform import Platform
-from paas.sessions import PLACES
+from paas.sessions import hold_places
 from paas.show import nearest, show_error, topic_help, topics, verb_help
 from paas.trail import Trail
 from paas.workers import shielded
@@ -83,7 +83,7 @@ def _run(platform: Platform, request: Request, uid: int, control: Control, trail
     trail.know(actor)
     if actor.fingerprint is None:
         return _obey(platform, request, actor, control, trail)
-    with platform.locks.place(actor.fingerprint, PLACES):
+    with hold_places(platform, actor):
         # Asked again: who takes the key away from now on finds us by our place (paas.sessions).
         actor = find_actor(platform, request, uid)
         return _obey(platform, request, actor, control, trail)

@@ -205,6 +205,7 @@ class Actor:
     fingerprint: str | None = None
     is_admin: bool = False
     token: Token | None = None
+    maker: str | None = None  # who made the token, and answers for what it does
 
     @property
     def sees_all(self) -> bool:

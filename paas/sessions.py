@@ -6,13 +6,28 @@ deploy whose pack has arrived, a destroy) goes on to its end: half of it would b
 """
 
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from paas import workers
-from paas.model import SshKey
+from paas.model import Actor, SshKey
 from paas.platform import Platform
 
-PLACES = 50  # commands of one ssh key at the same time: a quarter of all that the daemon runs
+# Commands at the same time of one ssh key, and of one person with all keys and all tokens that the
+# person has made: a quarter of all that the daemon runs.
+PLACES = 50
+
+
+@contextmanager
+def hold_places(platform: Platform, actor: Actor) -> Iterator[None]:
+    """Count a command among those of its key and of who answers for it. Raises Conflict."""
+    assert actor.fingerprint  # noqa: S101 - root on the host has none, and is not counted
+    person = actor.user or actor.maker
+    with (
+        platform.locks.place(actor.fingerprint, PLACES),
+        platform.locks.place(f"of {person}", PLACES),
+    ):
+        yield
 
 
 def end_commands(platform: Platform, keys: Iterable[SshKey]) -> None:

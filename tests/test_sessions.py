@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from paas import sessions
 from paas.doors.control import Control, Interrupted
-from paas.model import SshKey
+from paas.errors import Conflict
+from paas.model import Actor, SshKey, Token
 from paas.sessions import PLACES, end_commands
 from tests.world import World, make_world
 
 KEY = SshKey("anna", "ssh-ed25519", "", "SHA256:an/na+", 0.0)
 OTHER = SshKey("ben", "ssh-ed25519", "", "SHA256:ben", 0.0)
+TOKEN = Token(1, "ci", frozenset({"logs"}))
 ENDED, OUTLIVED, LATE = 129, 0, 7
 
 
@@ -78,3 +81,29 @@ def test_a_command_does_not_end_itself(world: World) -> None:
 
 def test_a_key_that_never_typed_has_nothing_to_end(world: World) -> None:
     end_commands(world.platform, [KEY, OTHER])
+
+
+def test_all_keys_and_tokens_of_a_person_share_places(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "PLACES", 1)
+    token = Actor("shop:ci", fingerprint="SHA256:ci", token=TOKEN, maker="anna")
+    person = Actor("anna", fingerprint="SHA256:anna")
+    other = Actor("shop:bens", fingerprint="SHA256:bens", token=TOKEN, maker="ben")
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with sessions.hold_places(world.platform, token):
+            os.write(writer, b"x")
+            signal.alarm(60)
+            threading.Event().wait()
+    os.read(reader, 1)
+    with pytest.raises(Conflict), sessions.hold_places(world.platform, person):
+        pass
+    with sessions.hold_places(world.platform, other):
+        os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    with sessions.hold_places(world.platform, person):
+        pass
+    os.close(reader)
+    os.close(writer)

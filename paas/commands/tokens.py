@@ -8,7 +8,7 @@ from paas.commands.declare import REGISTRY, Access, Context, command
 from paas.commands.reports import JSON, date, heading, listing, show_json
 from paas.commands.ssh_keys import read_key
 from paas.doors.host_key import make_pair
-from paas.errors import UsageError
+from paas.errors import Conflict, UsageError
 from paas.keys import parse_key, write_authorized_keys
 from paas.model import SshKey, Token, TokenKey
 from paas.moments import parse_date, parse_span
@@ -17,6 +17,7 @@ from paas.sessions import end_commands
 from paas.show import nearest
 
 PUSH = "git-receive-pack"
+MOST = 50  # tokens of one maker: each may hold connections, and the door has room for 200
 GRANTED = {Access.VIEWER, Access.DEPLOYER}  # what owners and admins do is for people
 
 
@@ -51,6 +52,7 @@ def tokens_create(  # noqa: PLR0913, PLR0917 - click gives one for each flag
     until = parse_expiry(expires) if expires else None
     private, key = _make_key(name) if generate else ("", read_key(name, f"tokens:create {app}"))
     store = context.platform.store
+    _refuse_more(context)
     store.tokens.add(TokenKey(token, key, context.actor.name, until))
     write_authorized_keys(context.platform.settings, store.keys)
     click.echo(private, nl=False)
@@ -117,6 +119,18 @@ def parse_expiry(text: str) -> float:
     if until <= now:
         raise UsageError(f"{text} is over already")
     return until
+
+
+def _refuse_more(context: Context) -> None:
+    """Raise Conflict if this user, who is no admin, has made enough tokens."""
+    user = context.actor.user
+    if user and not context.actor.is_admin:
+        made = context.platform.store.tokens.made_by(user)
+        if len(made) >= MOST:
+            raise Conflict(
+                f"You have made {MOST} tokens already",
+                hint="Revoke one that is not used: tokens:list, tokens:revoke; or ask an admin.",
+            )
 
 
 def _make_key(name: str) -> tuple[str, SshKey]:

@@ -9,6 +9,7 @@ import random
 import selectors
 import signal
 import socket
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -105,18 +106,30 @@ class Doorkeeper:
             self.strangers[pid] = address[0]
 
     def _make_room(self, address: str) -> bool:
-        """End a stranger if there are too many; return False if there is no room but of friends.
+        """End somebody if there are too many; return False if all friends have one connection.
 
         By chance, as sshd_config(5)'s MaxStartups: strangers that hold all places, and say nothing,
-        then keep nobody out who proves a key at once.
+        then keep nobody out who proves a key at once. Where all are friends, the key with the most
+        connections gives way: a few keys cannot keep the others out.
         """
         alike = [pid for pid, other in self.strangers.items() if other == address]
         if len(alike) >= self.limits.strangers:
             self._end(random.choice(alike))  # noqa: S311 - no secret
         elif len(self.strangers) + len(self.friends) >= self.limits.connections:
             if not self.strangers:
-                return False
+                return self._end_friend()
             self._end(random.choice(list(self.strangers)))  # noqa: S311 - as above
+        return True
+
+    def _end_friend(self) -> bool:
+        """End a connection of the key that has the most; return False if none has two."""
+        key, count = Counter(self.friends.values()).most_common(1)[0]
+        if count == 1:
+            return False
+        pid = random.choice([pid for pid, other in self.friends.items() if other == key])  # noqa: S311 - no secret
+        del self.friends[pid]
+        log.info("ended a connection: the door is full, and its key has %d", count)
+        os.kill(pid, signal.SIGTERM)  # not reaped yet, so the pid is still its own
         return True
 
     def _end(self, stranger: int) -> None:

@@ -56,7 +56,8 @@ class SqliteUsers:
         if row is None:
             return None
         token = Token(row["app_id"], row["name"], frozenset(json.loads(row["verbs"])))
-        return Actor(f"{row['app']}:{row['name']}", fingerprint=fingerprint, token=token)
+        name = f"{row['app']}:{row['name']}"
+        return Actor(name, fingerprint=fingerprint, token=token, maker=row["created_by"])
 
 
 def insert_user(database: Database, name: str, *, is_admin: bool | None) -> None:

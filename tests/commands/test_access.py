@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from paas import access
 from paas.model import App
 from tests.commands.conftest import Person, Typed
 
@@ -163,3 +164,14 @@ def test_an_admin_does_all_but_what_is_the_hosts(team: Person) -> None:
     assert team.over_ssh("security:set", "shop", "memory", "1g").status == 1
     refused = team.typing("carla", "audit:list")
     assert (refused.status, "is for admins" in refused.err) == (1, True)
+
+
+def test_no_user_takes_all_networks(team: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "OWNED", 1)
+    team.user("eve")
+    assert team.typing("eve", "apps:create", "one").status == 0
+    typed = team.typing("eve", "apps:create", "two")
+    assert (typed.status, "You own 1 apps" in typed.err) == (1, True)
+    assert team.typing("eve", "git-receive-pack", "two", text_in="web: serve").status == 1
+    assert team.store.apps.find("two") is None
+    assert team.over_ssh("apps:create", "two").status == 0

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from paas.commands import tokens
 from paas.keys import parse_key
 from paas.model import App
 from tests.commands.conftest import Person, public_key
@@ -158,3 +159,14 @@ def test_who_takes_an_owner_s_role_is_told_of_the_tokens_that_stay(
     typed = owner(verb[0], "shop", "carla", *verb[1:])
     assert (typed.status, "tokens:revoke shop ci" in typed.out) == (0, True)
     assert "tokens:revoke" not in owner("access:grant", "shop", "carla", "owner").out
+
+
+def test_one_user_makes_so_many_tokens_and_an_admin_more(
+    owner: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MOST", 1)
+    assert create(owner) == 0
+    typed = owner.typing("carla", "tokens:create", "shop", "two", text_in=public_key("two"))
+    assert (typed.status, "1 tokens already" in typed.err) == (1, True)
+    assert owner.over_ssh("tokens:create", "shop", "two", text_in=public_key("two")).status == 0
+    assert owner.over_ssh("tokens:create", "shop", "three", text_in=public_key("3")).status == 0
