@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -76,12 +77,16 @@ def heading(text: str) -> None:
 
 
 def show_list(title: str, names: Iterable[str], style: str) -> None:
-    """Print names, one per line, or as a JSON array."""
+    """Print names, one per line, or as a JSON array.
+
+    The title stands on a terminal only, as with Dokku: programs read names.
+    """
     names = list(names)
     if style == JSON:
         click.echo(json.dumps(names))
         return
-    heading(title)
+    if sys.stdout.isatty():
+        heading(title)
     for name in names:
         click.echo(name)
 

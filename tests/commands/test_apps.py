@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 
@@ -23,9 +24,13 @@ def test_create_refuses_a_name_twice_and_a_bad_name(paas: Person) -> None:
     assert paas("apps:create").status == 2
 
 
-def test_the_list_has_dokku_s_header(paas: Person) -> None:
+def test_the_list_has_dokku_s_header_on_a_terminal_only(
+    paas: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("zoo", "api"):
         paas("apps:create", name)
+    assert paas("apps:list").out == "api\nzoo\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert paas("apps:list").out == "=====> My Apps\napi\nzoo\n"
     assert paas("--quiet", "apps:list").out == "api\nzoo\n"
     assert json.loads(paas("apps:list", "--format", "json").out) == ["api", "zoo"]
