@@ -93,16 +93,20 @@ def test_all_keys_and_tokens_of_a_person_share_places(
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(60)
         with sessions.hold_places(world.platform, token):
             os.write(writer, b"x")
-            signal.alarm(60)
             threading.Event().wait()
     os.read(reader, 1)
-    with pytest.raises(Conflict), sessions.hold_places(world.platform, person):
-        pass
-    with sessions.hold_places(world.platform, other):
+    try:
+        with pytest.raises(Conflict), sessions.hold_places(world.platform, person):
+            pass
+        with sessions.hold_places(world.platform, other):
+            pass
+    finally:
         os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+        os.waitpid(pid, 0)
     with sessions.hold_places(world.platform, person):
         pass
     os.close(reader)
