@@ -26,8 +26,14 @@ REDIRECTS = 3
 REDIRECTED = {301, 302, 303, 307, 308}
 HINT = "A host inside has to be allowed by the host's owner: git:allow-host HOST"
 
-# IPv6 that leads to an IPv4 address that would have to be looked at (RFC 6052, RFC 3056).
-TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
+# IPv6 that leads to an IPv4 address that would have to be looked at (RFC 6052, RFC 3056, RFC 2765,
+# RFC 4291: IPv4-compatible), and what RFC 3879 took out of use: networks inside may still have it.
+LED_INSIDE = tuple(
+    map(
+        IPv6Network,
+        ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::ffff:0:0:0/96", "::/96", "fec0::/10"),
+    )
+)
 
 
 Check = Callable[[], None]
@@ -65,7 +71,7 @@ def is_allowed(address: IPv4Address | IPv6Address, *, private: bool) -> bool:
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped:
             return is_allowed(address.ipv4_mapped, private=private)
-        if any(address in network for network in TRANSLATED):
+        if not address.is_loopback and any(address in network for network in LED_INSIDE):
             return False
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         return False
@@ -143,9 +149,7 @@ def download(  # noqa: PLR0913, PLR0917 - where from, where to, and what is allo
     InvalidName for another scheme, Unavailable, SourceRefused for more than `limit` bytes.
     """
     for _ in range(REDIRECTS + 1):
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or parts.username is not None:
-            raise InvalidName(f"{url!r} is not an https URL", hint="Give https://HOST/PATH")
+        parts = _parse(url)
         with _asking(parts, settings, trusted) as answer:
             if answer.status in REDIRECTED and (place := answer.getheader("Location")):
                 url = urljoin(url, place)
@@ -155,6 +159,18 @@ def download(  # noqa: PLR0913, PLR0917 - where from, where to, and what is allo
             copy(answer, file, limit, check)
             return
     raise Unavailable(f"{url} redirects too often")
+
+
+def _parse(url: str) -> SplitResult:
+    """Return the parts of an https URL without a login. Raises InvalidName."""
+    try:
+        parts = urlsplit(url)
+        is_plain = url.isascii() and url.isprintable() and " " not in url and parts.port != 0
+    except ValueError:  # a port or an address that is none
+        parts, is_plain = SplitResult("", "", "", "", ""), False
+    if not is_plain or parts.scheme != "https" or not parts.hostname or parts.username is not None:
+        raise InvalidName(f"{url!a} is not an https URL", hint="Give https://HOST/PATH")
+    return parts
 
 
 @contextmanager

@@ -161,6 +161,7 @@ def test_each_due_notice_is_a_job_of_its_own(world: World, receiver: Receiver) -
     "address",
     ["127.0.0.1", "10.0.0.8", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1",
      "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1",
+     "::127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1",
      "255.255.255.255"],
 )  # fmt: skip
 def test_only_public_addresses_are_called(address: str) -> None:
