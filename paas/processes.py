@@ -1,9 +1,10 @@
 """What an app's processes do now: what the database wants, seen with the engine's eyes."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from paas.model import App, Container, ContainerRole, ProcessState
+from paas.model import App, Container, ContainerRole, EndKind, ProcessState
 from paas.platform import Platform
 from paas.schedulers.base import Observed
 from paas.settings import MB
@@ -51,10 +52,17 @@ def _describe(platform: Platform, app: App, row: Container) -> Process:
         status=str(state if is_current else row.role),
         release=_release(platform, app, row),
         started_at=observed.started_at,
-        restarts=observed.restarts,
+        restarts=max(observed.restarts, _restarts(platform, row, observed)),
         exit_code=observed.exit_code,
         hints=tuple(_hints(platform, app, row, observed)) if is_current else (),
     )
+
+
+def _restarts(platform: Platform, row: Container, observed: Observed) -> int:
+    """Count those after crashes of the last ten minutes: the engine knows only of its own."""
+    ends = platform.store.recovery.ends(row, time.time())
+    crashes = sum(end.kind is EndKind.CRASH for end in ends)
+    return crashes - bool(crashes and observed.exit_code is not None)
 
 
 def _release(platform: Platform, app: App, row: Container) -> str:

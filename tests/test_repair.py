@@ -284,6 +284,7 @@ def test_an_image_that_cannot_be_built_again_is_told_and_tried_later(
 ) -> None:
     lose_image(live)
     live.repos.kept.clear()
+    live.repos.branches.clear()
     reconciler.run()
     assert "building it again failed: Commit" in web(live).trouble
     builds = len(live.store.deploys.list())

@@ -1,10 +1,11 @@
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from paas.model import App
+from paas.model import App, End, EndKind
 from tests.commands.conftest import Person
 from tests.fakes.repos import APP_JSON
 from tests.fakes.scheduler import Program
@@ -49,6 +50,18 @@ def test_a_dead_process_is_shown_with_its_last_exit(paas: Person, shop: App) -> 
 def test_a_process_that_somebody_removed_is_missing(paas: Person, shop: App) -> None:
     paas.scheduler.remove_by_hand(only_container(paas))
     assert "Status web.1:          missing, v1" in paas("ps:report", "shop").out
+
+
+def test_what_paas_itself_restarted_counts_too(paas: Person, shop: App) -> None:
+    [row] = paas.store.containers.of(shop.id)
+    now = time.time()
+    for ago in (90, 60, 30):
+        paas.store.recovery.note(row, End(EndKind.CRASH, now - ago, now - ago))
+    assert "running, v1, up 0 s, 3 restarts" in paas("ps:report", "shop").out
+    paas.scheduler.running[row.id].kept = False
+    paas.scheduler.crash(row.id, 3)
+    paas.store.recovery.note(row, End(EndKind.CRASH, now, now))
+    assert "exited, v1, 3 restarts, last exit 3" in paas("ps:report", "shop").out
 
 
 def test_a_restarted_process_counts(paas: Person, shop: App) -> None:
