@@ -23,6 +23,7 @@ from paas.git.names import DIRECTORY, SUBMODULE
 from paas.git.objects import parse_commit, parse_tag, parse_tree
 from paas.git.quarantine import Quarantine
 from paas.git.scan import BLOB, COMMIT, PIECE, TAG, TREE, PackStream
+from paas.git.wire import ROOM
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 TOO_LONG = "The pack took too long to unpack"
@@ -90,6 +91,7 @@ class GitIndexer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
+                pipesize=ROOM,
                 env=clean_environment(quarantine.repository)
                 | {
                     "GIT_OBJECT_DIRECTORY": str(quarantine.objects),

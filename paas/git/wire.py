@@ -1,5 +1,6 @@
 """The two ends of a git client's line: pkt-lines in, pkt-lines and sideband out."""
 
+import fcntl
 import os
 import select
 import threading
@@ -12,6 +13,7 @@ from dulwich.protocol import SIDE_BAND_CHANNEL_PROGRESS, ReceivableProtocol, pkt
 PATIENCE = 30  # seconds that a client may leave its end of the line full
 SILENCE = 600.0  # seconds: a pre-push hook, or packing a large history, takes minutes
 ATOM = 4096  # a pipe that can be written to has room for that much (PIPE_BUF, pipe(7))
+ROOM = 1024 * 1024  # bytes in a pipe: on a busy host each change of process waits for its turn
 PACKET = 65515  # bytes of text in one sideband packet (gitprotocol-common(5))
 
 
@@ -51,6 +53,8 @@ class Line(ReceivableProtocol):
         descriptor = stdin.fileno()
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
+        with suppress(OSError):  # sshd gives a socket
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, ROOM)
 
         def receive(size: int) -> bytes:
             return os.read(descriptor, size) if poll.poll(silence * 1000) else b""
