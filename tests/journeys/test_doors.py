@@ -145,7 +145,7 @@ def test_an_option_that_nobody_knows_is_named(shop: Git) -> None:
     assert "no-cache" in said
 
 
-def test_a_verb_says_the_same_with_a_terminal_and_without(shop: Git) -> None:
+def test_a_verb_says_the_same_with_a_terminal_and_without_but_for_a_list_s_title(shop: Git) -> None:
     plain = shop.ssh.run("apps:list")
     [*command, target] = shop.ssh.command
     terminal = subprocess.run(
@@ -157,7 +157,8 @@ def test_a_verb_says_the_same_with_a_terminal_and_without(shop: Git) -> None:
         check=False,
     )
     assert plain.returncode == terminal.returncode == 0
-    assert terminal.stdout.replace("\r\n", "\n") == plain.stdout
+    title, same = terminal.stdout.replace("\r\n", "\n").split("\n", 1)
+    assert (title, same) == ("=====> My Apps", plain.stdout)
 
 
 def test_a_shell_is_not_to_be_had(shop: Git) -> None:
