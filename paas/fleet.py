@@ -9,6 +9,7 @@ from paas import (
     formation,
     gitset,
     health,
+    host_paths,
     kept_logs,
     networks,
     resources,
@@ -174,6 +175,7 @@ def spec_of(
         volumes=plan.volumes,
         resources=resources.of_process(platform, app, row.process_type),
         mounts=storage.of_process(platform, app, row.process_type),
+        host_mounts=host_paths.of_process(platform, app, row.process_type),
         links=networks.links_of(platform, app, row, is_one_off=command is not None),
         log_megabytes=kept_logs.megabytes(platform, app.id, "max-size"),
     )

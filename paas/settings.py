@@ -56,6 +56,7 @@ class Settings:
     release_timeout: int = 3600
     drain_timeout: int = 30
     stop_timeout: int = 30
+    storage_paths: str = ""  # folders of the host that admins may mount into apps: "/srv/a:/mnt/b"
     disk_reserve: int = 5 * 1024 * MB
     remote_host_verbs: bool = False  # may ssh admins use verbs that touch the host's safety?
     notify_private: bool = False  # may notices go to private and loopback addresses?

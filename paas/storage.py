@@ -72,7 +72,14 @@ def destroy(platform: Platform, volume: Volume) -> None:
             f"The volume {volume.name} is mounted in {app.name}",
             hint=f"First: storage:unmount {app.name} {volume.name}",
         )
-    platform.scheduler.remove_volume(volume.name)
+    try:
+        platform.scheduler.remove_volume(volume.name)
+    except Conflict as error:
+        if volume.app_id is None:
+            raise
+        name = platform.store.apps.by_id(volume.app_id).name
+        hint = f"Run: ps:restart {name}; then, when the old processes have ended, try again"
+        raise Conflict(error.message, hint=hint) from error
     platform.store.storage.destroy(volume.name)
 
 

@@ -39,10 +39,44 @@ class Mount:
     is_readonly: bool = False
 
     def __post_init__(self) -> None:
-        below = any(self.directory == t or self.directory.startswith(f"{t}/") for t in TAKEN)
-        plain = DIRECTORY.fullmatch(self.directory) and len(self.directory) <= 255  # noqa: PLR2004 - NAME_MAX
-        if not plain or below or not {".", ".."}.isdisjoint(self.directory.split("/")):
+        check_place(self.directory)
+
+
+@dataclass(frozen=True)
+class HostMount:
+    """A folder of the host in the processes of an app; `process_type` "" means all of them."""
+
+    app_id: int
+    path: str
+    directory: str  # in the container
+    process_type: str = ""
+    is_readonly: bool = False
+
+    def __post_init__(self) -> None:
+        check_place(self.directory)
+        if not DIRECTORY.fullmatch(self.path) or not {".", ".."}.isdisjoint(self.path.split("/")):
             raise InvalidName(
-                f"Nothing can be mounted at {self.directory!r}",
-                hint="Give a folder such as /data or /app/storage.",
+                f"{self.path!r} cannot be mounted", hint="Give a folder such as /srv/data/shop."
             )
+
+    @property
+    def text(self) -> str:
+        """What is stored of it; parse() reads it."""
+        return f"{'ro' if self.is_readonly else 'rw'}:{self.process_type}:{self.path}"
+
+    @classmethod
+    def parse(cls, app_id: int, directory: str, text: str) -> "HostMount":
+        """Return what `text` was made of."""
+        mode, process_type, path = text.split(":", 2)
+        return cls(app_id, path, directory, process_type, mode == "ro")
+
+
+def check_place(directory: str) -> None:
+    """Raise InvalidName unless something can be mounted there in a container."""
+    below = any(directory == t or directory.startswith(f"{t}/") for t in TAKEN)
+    plain = DIRECTORY.fullmatch(directory) and len(directory) <= 255  # noqa: PLR2004 - NAME_MAX
+    if not plain or below or not {".", ".."}.isdisjoint(directory.split("/")):
+        raise InvalidName(
+            f"Nothing can be mounted at {directory!r}",
+            hint="Give a folder such as /data or /app/storage.",
+        )

@@ -2,9 +2,10 @@
 
 import click
 
+from paas import host_paths
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import report, show_report, show_reports
-from paas.model import SecurityOptions
+from paas.model import App
 from paas.options import KEYS, change_option, loosened, show_size
 from paas.platform import Platform
 from paas.reporter import DETAIL, STEP
@@ -16,19 +17,16 @@ from paas.reporter import DETAIL, STEP
     examples=("security:report shop", "security:report shop --format json"),
 )
 @click.argument("app", required=False)
-@report("security", *KEYS, "loosened")
+@report("security", *KEYS, "loosened", "host-paths")
 def security_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show the walls of an app, or of all apps, and which of them are loosened."""
     platform = context.platform
     if app:
         found = context.app(app)
-        values = _describe(platform, platform.store.security.get(found.id))
+        values = _describe(platform, found)
         show_report("security", app, values, style, only)
         return
-    every = {
-        each.name: _describe(platform, platform.store.security.get(each.id))
-        for each in context.apps()
-    }
+    every = {each.name: _describe(platform, each) for each in context.apps()}
     show_reports("security", every, style, only)
 
 
@@ -58,7 +56,8 @@ def security_set(context: Context, app: str, key: str, value: str) -> None:
     click.echo(f"{DETAIL}It takes effect when its processes start next: ps:restart {app}")
 
 
-def _describe(platform: Platform, options: SecurityOptions) -> dict[str, object]:
+def _describe(platform: Platform, app: App) -> dict[str, object]:
+    options = platform.store.security.get(app.id)
     values = (
         options.writable_root,
         show_size(options.tmp_size),
@@ -70,4 +69,5 @@ def _describe(platform: Platform, options: SecurityOptions) -> dict[str, object]
         options.open_files,
         loosened(options),
     )
-    return dict(zip((*KEYS, "loosened"), values, strict=True))
+    opened = [f"{m.path}:{m.directory}" for m in host_paths.mounts(platform, app)]
+    return {**dict(zip((*KEYS, "loosened"), values, strict=True)), "host-paths": opened}

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from paas import storage
+from paas import host_paths, storage
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import (
     JSON,
@@ -22,7 +22,7 @@ from paas.model import App
 from paas.options import show_size
 from paas.platform import Platform
 from paas.reporter import DETAIL, PROBLEM, STEP
-from paas.volume import Mount, Volume
+from paas.volume import HostMount, Mount, Volume
 
 
 @command("storage:create", access=Access.ADMIN, examples=("storage:create shop-uploads --size 1g",))
@@ -41,6 +41,7 @@ def storage_create(context: Context, name: str, size: str) -> None:
     examples=(
         "storage:mount shop shop-uploads --container-dir /app/uploads",
         "storage:mount shop shop-uploads --container-dir /data --process-type worker --readonly",
+        "storage:mount shop /srv/data/shop:/data",
     ),
 )
 @click.argument("app")
@@ -55,13 +56,14 @@ def storage_mount(  # noqa: PLR0913, PLR0917 - click gives one for each flag
 
     A volume belongs to one app. One that belongs to none yet is handed out by an admin. Old and new
     processes see it together while a deploy changes over: for a single writer see ps:set strategy.
+
+    For admins: /FOLDER:/PLACE mounts a folder of the host that `storage_paths` in paas.toml opens.
     """
     platform, found = context.platform, context.app(app)
-    if volume.startswith("/") or ":" in volume:
-        raise UsageError(
-            "Folders of the host are not mounted into apps: they have no quota and no walls",
-            hint="Make a volume: storage:create NAME --size 1g, and move the files into it",
-        )
+    if volume.startswith("/"):
+        context.require(Access.ADMIN)
+        _mount_path(context, found, volume, directory, name, readonly)
+        return
     if directory is None:
         raise UsageError("Say where: --container-dir /data")
     wanted = Mount(found.id, volume, directory, name, readonly)
@@ -82,8 +84,14 @@ def storage_mount(  # noqa: PLR0913, PLR0917 - click gives one for each flag
 @click.option("--container-dir", "directory", help="Only there; default: everywhere.")
 def storage_unmount(context: Context, app: str, volume: str, directory: str | None) -> None:
     """Take a volume out of an app's processes from their next start on; its files stay."""
-    found = context.app(app)
-    if not context.platform.store.storage.unmount(found.id, volume, directory):
+    platform, found = context.platform, context.app(app)
+    path, _, place = volume.partition(":")
+    is_gone = (
+        host_paths.unmount(platform, found, path, place or directory)
+        if path.startswith("/")
+        else platform.store.storage.unmount(found.id, volume, directory)
+    )
+    if not is_gone:
         raise PaasError(f"{app} has no such mount", hint=f"See: storage:list {app}")
     click.echo(f"{STEP}{volume} is taken out of {app}")
     click.echo(f"{DETAIL}It takes effect when its processes start next: ps:restart {app}")
@@ -94,7 +102,9 @@ def storage_unmount(context: Context, app: str, volume: str, directory: str | No
 @listing
 def storage_list(context: Context, app: str, style: str) -> None:
     """List what is mounted in an app: volume, place, process type."""
-    mounts = context.platform.store.storage.mounts(app=context.app(app).id)
+    found = context.app(app)
+    mounts: list[Mount | HostMount] = [*context.platform.store.storage.mounts(app=found.id)]
+    mounts += host_paths.mounts(context.platform, found)
     if style == JSON:
         show_json([_mount(mount) for mount in mounts])
         return
@@ -136,13 +146,17 @@ def storage_info(context: Context, volume: str, style: str) -> None:
 
 @command("storage:report", access=Access.VIEWER, examples=("storage:report shop --format json",))
 @click.argument("app", required=False)
-@report("storage", "mounts", "volumes")
+@report("storage", "mounts", "volumes", "host-paths")
 def storage_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show volumes and mounts of an app, or of all apps."""
 
     def describe(each: App) -> dict[str, object]:
         mounts = context.platform.store.storage.mounts(app=each.id)
-        return {"mounts": list(map(_words, mounts)), "volumes": sorted({m.volume for m in mounts})}
+        return {
+            "mounts": list(map(_words, mounts)),
+            "volumes": sorted({m.volume for m in mounts}),
+            "host-paths": [_words(m) for m in host_paths.mounts(context.platform, each)],
+        }
 
     if app:
         show_report("storage", app, describe(context.app(app)), style, only)
@@ -201,16 +215,35 @@ def _describe(platform: Platform, volume: Volume) -> dict[str, object]:
     }
 
 
-def _mount(mount: Mount) -> dict[str, object]:
+def _mount_path(  # noqa: PLR0913, PLR0917 - as storage:mount
+    context: Context, app: App, words: str, directory: str | None, name: str, readonly: bool
+) -> None:
+    path, _, rest = words.partition(":")
+    place, _, mode = rest.partition(":")
+    place = place or directory or ""
+    if mode not in {"", "ro", "rw"}:
+        raise UsageError(f"{mode!r} is no mode", hint="Give /FOLDER:/PLACE, or /FOLDER:/PLACE:ro")
+    wanted = HostMount(app.id, path, place, name, readonly or mode == "ro")
+    host_paths.mount(context.platform, app, wanted)
+    click.echo(f"{STEP}{path} of the host is mounted at {place} of {app.name}")
+    click.echo(f"{DETAIL}Its processes are user {app.uid} there; nothing limits what they write")
+    click.echo(f"{DETAIL}It takes effect when its processes start next: ps:restart {app.name}")
+
+
+def _source(mount: Mount | HostMount) -> str:
+    return mount.volume if isinstance(mount, Mount) else mount.path
+
+
+def _mount(mount: Mount | HostMount) -> dict[str, object]:
     return {
-        "entry_name": mount.volume,
+        "entry_name": _source(mount),
         "container_path": mount.directory,
         "process_type": mount.process_type or "_default_",
         "readonly": mount.is_readonly,
     }
 
 
-def _words(mount: Mount) -> str:
+def _words(mount: Mount | HostMount) -> str:
     options = ":ro" if mount.is_readonly else ""
     only = f" ({mount.process_type})" if mount.process_type else ""
-    return f"{mount.volume}:{mount.directory}{options}{only}"
+    return f"{_source(mount)}:{mount.directory}{options}{only}"

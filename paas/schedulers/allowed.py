@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 from typing import Any
 
 from paas.errors import InvalidName, StartFailed
@@ -20,7 +21,7 @@ from paas.schedulers.profile import (
     seccomp_profile,
 )
 from paas.settings import MB, Settings
-from paas.volume import NAME, Mount
+from paas.volume import NAME, HostMount, Mount
 
 IMAGE = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 LOG_SIZE = re.compile(r"[1-9][0-9]?m|100m", re.ASCII)
@@ -113,7 +114,8 @@ def _host_rules(settings: Settings) -> dict[str, Rule]:
         "ReadonlyRootfs": lambda x: isinstance(x, bool),
         "Tmpfs": _are_tmpfs,
         "Mounts": lambda mounts: all(
-            _is_ca_bundle(m, settings) or _is_volume(m, settings) for m in mounts
+            _is_ca_bundle(m, settings) or _is_volume(m, settings) or _is_opened(m, settings)
+            for m in mounts
         ),
         "Memory": _between(6 * MB, 1024 * 1024 * MB),  # 6 MB is the engine's own minimum
         "MemorySwap": _between(6 * MB, 1024 * 1024 * MB),
@@ -192,6 +194,23 @@ def _is_volume(mount: Mapping[str, Any], settings: Settings) -> bool:
     return bool(NAME.fullmatch(wanted.volume)) and mount == {
         "Type": "bind",
         "Source": f"{top}{wanted.volume}/data",
+        "Target": wanted.directory,
+        "ReadOnly": bool(mount.get("ReadOnly")),
+        "BindOptions": {"Propagation": "rprivate"},
+    }
+
+
+def _is_opened(mount: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether it is a folder below what the host's owner has opened; see paas.host_paths."""
+    try:
+        wanted = HostMount(0, str(mount.get("Source")), str(mount.get("Target")))
+    except InvalidName:
+        return False
+    roots = [os.path.realpath(root) for root in settings.storage_paths.split(":") if root]
+    is_below = any(Path(wanted.path).is_relative_to(root) for root in roots)
+    return is_below and mount == {
+        "Type": "bind",
+        "Source": wanted.path,
         "Target": wanted.directory,
         "ReadOnly": bool(mount.get("ReadOnly")),
         "BindOptions": {"Propagation": "rprivate"},

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from paas.model import App, Finding, ProcessState, SecurityOptions
 from paas.network import Link, SharedNetwork
-from paas.volume import Mount
+from paas.volume import HostMount, Mount
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class ProcessSpec:
     volumes: tuple[str, ...] = ()  # VOLUME paths of the image, covered by sized tmpfs
     resources: Resources = field(default_factory=Resources)
     mounts: tuple[Mount, ...] = ()
+    host_mounts: tuple[HostMount, ...] = ()
     log_megabytes: int = 10  # per file of its log, of which there are three
     links: tuple[Link, ...] = ()  # shared networks, beside the app's own
 

@@ -229,6 +229,7 @@ class DockerLocal:
         return volumes.used(self._settings, name)
 
     def remove_volume(self, name: str) -> None:
+        volumes.refuse_used(self._engine, self._settings, name)
         volumes.remove(self._settings, name)
 
     def close(self) -> None:

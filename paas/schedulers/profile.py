@@ -146,6 +146,7 @@ def _host_config(
         "Mounts": [
             *([_ca_mount(settings)] if with_ca else []),
             *(_volume_mount(mount, settings) for mount in spec.mounts),
+            *(_bind(m.path, m.directory, is_readonly=m.is_readonly) for m in spec.host_mounts),
         ],
         "Memory": memory,
         "MemorySwap": memory,  # memory and swap together: no swap
@@ -183,6 +184,7 @@ def _tmpfs(spec: ProcessSpec, user: int, memory: int) -> dict[str, str]:
             hint="Remove some from the Dockerfile, or with security:set",
         )
     mounted = {mount.directory for mount in spec.mounts}
+    mounted |= {mount.directory for mount in spec.host_mounts}
     sizes = {_covered(path): VOLUME_SIZE for path in spec.volumes if path not in mounted}
     sizes |= {"/var/tmp": 16 * MB, "/run": 8 * MB, "/tmp": spec.options.tmp_size}  # noqa: S108 - in the container
     sizes |= {_covered(path): size for path, size in spec.options.tmpfs.items()}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from paas.disk import space
 from paas.errors import Conflict, DiskFull, StartFailed, Unavailable
+from paas.schedulers.engine import Engine
 from paas.settings import MB, Settings
 
 SECONDS = 120
@@ -108,6 +109,16 @@ def used(settings: Settings, name: str) -> tuple[int, int]:
         return 0, 0
     usage = shutil.disk_usage(place)
     return usage.used, usage.used + usage.free
+
+
+def refuse_used(engine: Engine, settings: Settings, name: str) -> None:
+    """Raise Conflict while a container sees the volume: unmounting it here would not end that."""
+    source = str(data_folder(settings, name))
+    with engine.answering():
+        label = f"paas.instance={settings.instance}"
+        found = engine.api.containers(all=True, filters={"label": label})
+    if any(mount["Source"] == source for each in found for mount in each["Mounts"]):
+        raise Conflict(f"A process still sees the volume {name}", hint="Stop it; then try again.")
 
 
 def remove(settings: Settings, name: str) -> None:

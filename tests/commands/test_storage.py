@@ -70,6 +70,19 @@ def test_it_is_deleted_only_when_no_app_has_it(paas: Person, shop: App, volume: 
     assert (paas.scheduler.stored, paas.store.storage.list()) == ({}, ())
 
 
+def test_it_is_not_deleted_under_a_process_that_still_sees_it(
+    paas: Person, shop: App, volume: str
+) -> None:
+    paas("storage:mount", "shop", volume, "--container-dir", "/data")
+    paas("ps:restart", "shop")
+    paas("storage:unmount", "shop", volume)
+    refused = paas("storage:destroy", volume, "--force")
+    assert (refused.status, "ps:restart shop" in refused.err) == (1, True)
+    assert volume in paas.scheduler.stored
+    paas("ps:stop", "shop")
+    assert paas("storage:destroy", volume, "--force").status == 0
+
+
 def test_a_full_disk_leaves_no_volume(paas: Person) -> None:
     paas.scheduler.disk_is_full = True
     assert paas("storage:create", "uploads", "--size", "1g").status == 75
@@ -104,7 +117,7 @@ def test_others_volumes_are_not_seen_and_free_ones_are_handed_out_by_admins(
         ("create", "X"),
         ("create", "x", "--size", "1"),
         ("create", "x", "--size", "\u0661g"),
-        ("mount", "shop", "/etc:/etc"),
+        ("mount", "shop", "/srv/none:/etc"),
         ("mount", "shop", "uploads"),
         ("mount", "shop", "uploads", "--container-dir", "/etc"),
         ("mount", "shop", "uploads", "--container-dir", "/proc/x"),

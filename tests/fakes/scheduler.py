@@ -381,6 +381,8 @@ class FakeScheduler:
         return (0, self.stored[name][0]) if name in self.stored else (0, 0)
 
     def remove_volume(self, name: str) -> None:
+        if any(m.volume == name for c in self.running.values() for m in c.spec.mounts):
+            raise Conflict(f"A process still sees the volume {name}")
         self.stored.pop(name, None)
 
     # How it does it.

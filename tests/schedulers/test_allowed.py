@@ -1,13 +1,15 @@
 """Every field has one fixture that must be refused."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from paas.errors import StartFailed
-from paas.schedulers.allowed import check_settings
+from paas.schedulers.allowed import check_endpoint, check_settings
 from paas.schedulers.profile import container_settings
+from paas.volume import HostMount
 from tests.schedulers.specs import ADDRESS, INSTANCE, make_settings, make_spec
 
 HOST = "HostConfig"
@@ -118,3 +120,35 @@ def test_every_field_has_a_fixture_that_is_refused() -> None:
     wanted = {(HOST, name) for name in settings[HOST]} | {(n,) for n in settings if n != HOST}
     covered = {path[:2] if path[0] == HOST else path[:1] for path, _ in OUTSIDE}
     assert wanted <= covered
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("host", {"Aliases": []}),
+        (f"{INSTANCE}-1", {"Aliases": []}),
+        ("other-net-backend", {"Aliases": []}),
+        (f"{INSTANCE}-net-backend", {"Aliases": ["localhost"]}),
+        (f"{INSTANCE}-net-backend", {"Aliases": ["shop.web"], "Links": ["other"]}),
+        (f"{INSTANCE}-net-backend", {"Aliases": [], "IPAMConfig": {"IPv4Address": "10.9.0.1"}}),
+        (f"{INSTANCE}-net-backend", {"Aliases": [], "IPAMConfig": {"LinkLocalIPs": []}}),
+    ],
+)
+def test_another_place_on_a_network_is_refused(name: str, config: dict[str, Any]) -> None:
+    fine = {"Aliases": ["shop.web", "shop.web.1"], "IPAMConfig": {"IPv4Address": ADDRESS}}
+    check_endpoint(f"{INSTANCE}-net-backend", fine, make_settings())
+    with pytest.raises(StartFailed):
+        check_endpoint(name, config, make_settings())
+
+
+@pytest.mark.parametrize("path", ["/etc", "/srv/database", "/srv/data/../../etc"])
+def test_only_opened_folders_of_the_host_are_mounted(path: str) -> None:
+    settings = replace(make_settings(), storage_paths="/srv/data")
+    spec = replace(make_spec(), host_mounts=(HostMount(1, "/srv/data/shop", "/data"),))
+    config = container_settings(spec, settings, with_ca=False)
+    check_settings(config, settings)
+    with pytest.raises(StartFailed):
+        check_settings(config, make_settings())
+    config[HOST]["Mounts"][0]["Source"] = path
+    with pytest.raises(StartFailed):
+        check_settings(config, settings)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from paas.errors import DiskFull, StartFailed
+from paas.errors import Conflict, DiskFull, StartFailed
 from paas.schedulers import volumes
 from paas.schedulers.base import ProcessSpec, Resources
 from paas.schedulers.docker_local import DockerLocal
 from paas.settings import MB, Settings
-from paas.volume import Mount
+from paas.volume import HostMount, Mount
 from tests.schedulers.conftest import Prison
 from tests.schedulers.specs import APP
 
@@ -117,6 +117,31 @@ def test_a_volume_that_is_missing_starts_nothing(scheduler: DockerLocal, prison:
     with pytest.raises(StartFailed, match="not on this host"):
         scheduler.start(spec(prison, "exec sleep 600"))
     assert scheduler.containers() == ()
+
+
+def test_a_volume_is_not_deleted_under_a_process(
+    scheduler: DockerLocal, prison: Prison, settings: Settings
+) -> None:
+    container = scheduler.start(spec(prison, "exec sleep 600"))
+    with pytest.raises(Conflict, match="still sees"):
+        scheduler.remove_volume("data")
+    scheduler.stop([container], 1)
+    scheduler.remove_volume("data")
+    assert list(volumes.folder(settings).glob("*.img")) == []
+
+
+def test_an_opened_folder_of_the_host_is_seen(
+    scheduler: DockerLocal, prison: Prison, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "srv").mkdir()
+    (tmp_path / "srv" / "file").write_text("hello\n")
+    tmp_path.chmod(0o711)
+    opened = DockerLocal(replace(settings, storage_paths=str(tmp_path / "srv")))
+    wanted = HostMount(APP.id, str(tmp_path / "srv"), "/data", is_readonly=True)
+    asked = replace(prison.spec("cat /data/file; echo x > /data/new"), host_mounts=(wanted,))
+    status, text = run(opened, asked)
+    opened.close()
+    assert (status != 0, "hello" in text, "Read-only file system" in text) == (True, True, True)
 
 
 def test_limits_reach_the_engine(scheduler: DockerLocal, prison: Prison) -> None:
