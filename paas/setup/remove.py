@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from paas.errors import PaasError, UsageError
 from paas.firewall import builds_table
@@ -51,6 +52,7 @@ def remove(settings: Settings, report: Report, *, keep_data: bool) -> None:
     _leave_nginx(settings, report)
     _leave_kernel(settings, report)
     forget_kernel(settings, report)
+    _unmount_volumes(settings, report)
     _remove_user(settings, report)
     if keep_data:
         report(f"kept {settings.root} and {settings.config}")
@@ -89,6 +91,19 @@ def _leave_kernel(settings: Settings, report: Report) -> None:
             command = ("nft", "delete", "table", family, builds)
             subprocess.run(command, capture_output=True, timeout=30, check=False)
     report("took firewall and routes out of the kernel")
+
+
+def _unmount_volumes(settings: Settings, report: Report) -> None:
+    """Unmount what is mounted below the data root (proc_mounts(5)): deepest first."""
+    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    ours = sorted(
+        (place for place in mounted if place.startswith(f"{settings.root}/")), reverse=True
+    )
+    for place in ours:
+        done = subprocess.run(
+            ("umount", place), capture_output=True, text=True, timeout=60, check=False
+        )
+        report(done.stderr.strip() or f"unmounted {place}")
 
 
 def _remove_user(settings: Settings, report: Report) -> None:

@@ -92,10 +92,12 @@ def test_the_unit_s_sandbox_leaves_what_the_daemon_needs(host: Machine) -> None:
     host.type("paas storage:mount hello files --container-dir /files && paas ps:restart hello")
     assert "/files" in host.type("paas run hello cat /proc/mounts")
     text = host.type("cat /etc/systemd/system/paas.service")
-    kinds = r"^((?:CapabilityBoundingSet|Restrict\w+|Lock\w+|NoNew\w+|System\w+)=.*)$"
-    options = [f"-p '{line}'" for line in re.findall(kinds, text, re.MULTILINE)]
+    kinds = r"^(?:Restrict\w+|Lock\w+|NoNew\w+|System\w+)=.*$"
+    caps = " ".join(re.findall(r"^CapabilityBoundingSet=(.*)$", text, re.MULTILINE))
+    lines = [*re.findall(kinds, text, re.MULTILINE), f"CapabilityBoundingSet={caps}"]
+    options = [f"-p '{line}'" for line in lines]
     made = "mmdebstrap --variant=minbase trixie /var/tmp/made.tar"
-    host.type(f"systemd-run --wait --quiet {' '.join(options)} {made} && rm /var/tmp/made.tar")
+    host.type(f"systemd-run --wait --pipe {' '.join(options)} {made} && rm /var/tmp/made.tar")
 
 
 def test_after_a_reboot_apps_answer_by_themselves(host: Machine) -> None:
