@@ -88,7 +88,7 @@ def show_list(title: str, names: Iterable[str], style: str) -> None:
     if sys.stdout.isatty():
         heading(title)
     for name in names:
-        click.echo(name)
+        click.echo(clean(name))
 
 
 def show_json(value: object) -> None:

@@ -69,3 +69,9 @@ def test_what_is_not_harmless_is_refused_with_the_way_to_go(
     assert paas.store.security.get(shop.id) == before
     assert paas("docker-options:add", "shop", "boot", "--shm-size 1m").status == 2
     assert paas("docker-options:remove", "shop", "deploy", "--shm-size 1m").status == 20
+
+
+def test_a_value_steers_nobody_s_terminal(paas: Person, shop: App) -> None:
+    paas("docker-options:add", "shop", "build", "--build-arg 'X=\x1b]0;x\x07\x1b[31ma'")
+    listed = paas("docker-options:list", "shop", "--phase", "build")
+    assert (listed.status, listed.out) == (0, "--build-arg X=a\n")
