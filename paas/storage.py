@@ -35,7 +35,16 @@ def missing(name: str) -> NotFound:
 
 
 def create(platform: Platform, name: str, size: int) -> Volume:
-    """Make a volume; nothing is left of one that fails. Raises Conflict, DiskFull, InvalidName."""
+    """Make a volume; nothing is left of one that fails. Raises Conflict, DiskFull, InvalidName.
+
+    One that the database knows and the host does not, as after backup:import, is made as it was,
+    but empty.
+    """
+    if known := platform.store.storage.find(name):
+        platform.scheduler.make_volume(name, known.size)
+        if known.app_id:
+            platform.scheduler.give_volume(name, platform.store.apps.by_id(known.app_id))
+        return known
     volume = platform.store.storage.create(name, size)
     try:
         platform.scheduler.make_volume(name, size)

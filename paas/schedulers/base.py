@@ -312,7 +312,7 @@ class Scheduler(Protocol):
     def make_volume(self, name: str, size: int) -> None:
         """Make a file system of `size` bytes; nothing is left of one that fails.
 
-        Raises DiskFull, Unavailable.
+        Raises Conflict if it is there, DiskFull, Unavailable.
         """
 
     def give_volume(self, name: str, app: App) -> None:

@@ -36,9 +36,14 @@ def data_folder(settings: Settings, name: str) -> Path:
 
 
 def make(settings: Settings, name: str, size: int) -> None:
-    """Make and mount a volume; nothing is left of one that fails. Raises DiskFull, Unavailable."""
+    """Make and mount a volume; nothing is left of one that fails.
+
+    Raises Conflict if it is there, DiskFull, Unavailable.
+    """
     top = folder(settings)
     top.mkdir(mode=0o711, exist_ok=True)
+    if _image(settings, name).exists():
+        raise Conflict(f"There is a volume {name} already", hint="Choose another name.")
     free, needed = space(top, settings.disk_reserve)
     if free - size < needed:
         raise DiskFull(
@@ -71,7 +76,7 @@ def attach(settings: Settings, name: str) -> None:
     if not _image(settings, name).exists():  # as after a backup:import; to try again helps nobody
         raise StartFailed(
             f"The volume {name} is not on this host",
-            hint=f"Put its file back, or: storage:unmount APP {name}; storage:destroy {name}",
+            hint=f"Put its file back, or make it anew, empty: storage:create {name}",
         )
     place.mkdir(mode=0o711, exist_ok=True)
     with _alone(settings):

@@ -83,6 +83,18 @@ def test_it_is_not_deleted_under_a_process_that_still_sees_it(
     assert paas("storage:destroy", volume, "--force").status == 0
 
 
+def test_a_volume_that_stayed_behind_is_made_anew_as_it_was(
+    paas: Person, shop: App, volume: str
+) -> None:
+    paas("storage:mount", "shop", volume, "--container-dir", "/data")
+    assert paas("storage:create", volume).status == 1
+    paas.scheduler.stored.clear()  # as backup:import finds it
+    typed = paas("storage:create", volume)
+    assert (typed.status, "64m" in typed.out) == (0, True)
+    assert paas.scheduler.stored == {volume: (64 * MB, shop.uid)}
+    assert mounts(paas) == (Mount(shop.id, volume, "/data"),)
+
+
 def test_a_full_disk_leaves_no_volume(paas: Person) -> None:
     paas.scheduler.disk_is_full = True
     assert paas("storage:create", "uploads", "--size", "1g").status == 75

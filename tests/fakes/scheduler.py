@@ -370,6 +370,8 @@ class FakeScheduler:
         self.networks.discard(app.id)
 
     def make_volume(self, name: str, size: int) -> None:
+        if name in self.stored:
+            raise Conflict(f"There is a volume {name} already")
         if self.disk_is_full:
             raise DiskFull("The disk is full")
         self.stored[name] = (size, None)

@@ -119,6 +119,15 @@ def test_a_volume_that_is_missing_starts_nothing(scheduler: DockerLocal, prison:
     assert scheduler.containers() == ()
 
 
+def test_a_volume_that_is_there_is_not_made_over(
+    scheduler: DockerLocal, prison: Prison, settings: Settings
+) -> None:
+    run(scheduler, spec(prison, "echo kept > /data/file"))
+    with pytest.raises(Conflict):
+        scheduler.make_volume("data", 32 * MB)
+    assert run(scheduler, spec(prison, "cat /data/file")) == (0, "kept\n")
+
+
 def test_a_volume_is_not_deleted_under_a_process(
     scheduler: DockerLocal, prison: Prison, settings: Settings
 ) -> None:
