@@ -19,7 +19,7 @@ from paas.schedulers.streams import STDERR, read_frames
 
 GONE = {404, 409}  # removed, or being removed
 SECOND = 1_000_000_000
-ROUNDING = 120  # nanoseconds: what a time of today loses as a float, at most
+ROUNDING = 512  # nanoseconds: more than a time of today loses as a float, there and back
 BACKLOG = 1000  # lines that wait for a slow reader; the engine keeps the rest
 
 
@@ -51,9 +51,10 @@ def read_logs(
 ) -> Iterator[LogLine]:
     """Yield the last `lines` lines of all containers together (None: all), then follow.
 
-    Only lines later than `after`, in seconds. Following ends when every container has ended, or when the generator is closed.
+    Only lines later than `after`, in seconds. Following ends when every container has
+    ended, or when the generator is closed.
     """
-    since = round(after * SECOND) + ROUNDING if after else 0
+    since = last_nanosecond(after)
     last = dict.fromkeys(containers, since)
     histories = [_history(engine, id_, name, lines, since) for id_, name in containers.items()]
     for id_, history in zip(containers, histories, strict=True):
@@ -63,6 +64,14 @@ def read_logs(
         yield line.line()
     if follow:
         yield from _follow(engine, containers, last)
+
+
+def last_nanosecond(at: float) -> int:
+    """Return the last nanosecond that is this time as a float: what comes later was not seen."""
+    found = round(at * SECOND) + ROUNDING if at else 0
+    while found / SECOND > at:
+        found -= 1
+    return found
 
 
 def _history(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from paas.schedulers import docker_logs
-from paas.schedulers.docker_logs import BACKLOG, Stamped
+from paas.schedulers.docker_logs import BACKLOG, SECOND, Stamped, last_nanosecond
 from paas.schedulers.engine import Engine
 from tests.contracts.engines import until
 
@@ -40,3 +40,10 @@ def test_a_flood_waits_for_its_reader_and_ends_with_him(monkeypatch: pytest.Monk
     assert flood.written <= BACKLOG + 2
     lines.close()  # type: ignore[attr-defined] # it is a generator
     assert flood.is_cut.is_set()
+
+
+def test_a_line_that_was_seen_is_before_what_comes_later() -> None:
+    for at in range(1_795_227_000_123_456_789, 1_795_227_000_123_456_789 + 600, 7):
+        last = last_nanosecond(at / SECOND)
+        assert at <= last < at + 240  # a float of today is up to 238 ns wide
+    assert last_nanosecond(0.0) == 0
