@@ -30,7 +30,7 @@ class Limits:
 
     connections: int = 200
     friends: int = 50  # connections with one key, so that nobody takes all of them
-    strangers: int = 30  # connections of one address that have not proved a key yet
+    strangers: int = 60  # of one address, no key proved yet: behind it may be a whole office
     unauthenticated: float = 15.0
     idle: float = 300.0  # without any session open
 
