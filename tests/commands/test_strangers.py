@@ -47,7 +47,7 @@ WITH_OPTION = {
     "git:auth": ("example.org", "ben", "x"),
     "git:auth-status": ("example.org",),
 }
-LATER = {"apps:destroy": ("--force",)}
+LATER = {"apps:destroy": ("--force",), "docker-options:list": ("--phase", "build")}
 VERBS = [
     each
     for name, each in sorted(REGISTRY.items())
