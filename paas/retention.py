@@ -12,7 +12,7 @@ from paas.errors import Conflict, InvalidName, NotFound, PaasError, Unavailable
 from paas.model import App, ContainerRole, Release
 from paas.platform import Platform
 
-TOPIC = "releases"
+TOPIC, BUILDS = "releases", "builds"
 RETENTION = 10
 MOST = 1000
 DEPLOYS = 50  # that made no release that is kept: failures, scales, restarts
@@ -26,11 +26,11 @@ def retention_of(platform: Platform, app: App) -> int:
     return int(platform.store.properties.get(app.id, TOPIC).get("retention") or RETENTION)
 
 
-def parse_retention(value: str) -> int:
+def parse_retention(value: str, what: str = "releases") -> int:
     """Return the number that was typed. Raises InvalidName."""
     number = int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0  # noqa: PLR2004 - fits an int
     if not 1 <= number <= MOST:
-        raise InvalidName(f"{value!r} is no number of releases", hint=f"Give 1 to {MOST}.")
+        raise InvalidName(f"{value!r} is no number of {what}", hint=f"Give 1 to {MOST}.")
     return number
 
 
@@ -101,7 +101,19 @@ def prune(platform: Platform, app: App) -> None:
     for release in releases[len(kept) :]:
         platform.repos.drop(app, release.deploy_id)
         platform.store.releases.drop(release)
-    platform.store.deploys.forget(app.id, DEPLOYS)
+    forget_deploys(platform, app)
+
+
+def deploys_of(platform: Platform, app: App) -> int:
+    """Return how many deploys without a kept release are remembered: the app's, all apps', ours."""
+    properties = platform.store.properties
+    own, every = (properties.get(which, BUILDS).get("retention") for which in (app.id, None))
+    return int(own or every or DEPLOYS)
+
+
+def forget_deploys(platform: Platform, app: App) -> None:
+    """Forget deploys beyond that, under the app's lock; remove_deploy_logs() takes their logs."""
+    platform.store.deploys.forget(app.id, deploys_of(platform, app))
 
 
 def remove_deploy_logs(platform: Platform) -> None:

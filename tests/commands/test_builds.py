@@ -75,3 +75,34 @@ def test_purged_caches_are_empty_once(paas: Person, shop: App) -> None:
     first = paas.builder.builds[-1].plan.cache
     paas("ps:rebuild", "shop")
     assert paas.builder.builds[-1].plan.cache == first != ""
+
+
+def test_deploys_beyond_the_retention_are_forgotten_with_their_logs(
+    paas: Person, shop: App
+) -> None:
+    for _ in range(3):
+        paas.builder.error = BuildFailed("The build stopped")
+        assert paas("ps:rebuild", "shop").status == 1
+    assert paas("builds:set", "--global", "retention", "3").status == 0
+    assert paas("builds:set", "shop", "retention", "1").status == 0
+    assert paas("builds:report", "shop", "--builds-computed-retention").out == "1\n"
+    assert paas("builds:report", "shop", "--builds-global-retention").out == "3\n"
+    assert paas("builds:prune", "shop").out == "       Pruned\n"
+    kept = {row["id"] for row in rows(paas, "shop")}
+    assert kept == {"1", "4"}  # the release's, and the newest of the others
+    logs = {file.stem for file in (paas.settings.logs / "deploys").glob("*.log")}
+    assert logs == kept
+
+
+def test_a_retention_of_builds_is_a_number_and_all_apps_are_for_admins(
+    paas: Person, shop: App
+) -> None:
+    paas.user("ben", "owner", "shop")
+    assert paas.typing("ben", "builds:prune", "--all-apps").status == 1
+    assert paas.typing("ben", "builds:set", "--global", "retention", "3").status == 1
+    assert paas("builds:prune").status == 2
+    assert paas("builds:set", "shop", "retention", "0").status == 2
+    assert paas("builds:set", "shop", "colour", "3").status == 2
+    assert paas("builds:prune", "--all-apps").status == 0
+    assert paas("builds:set", "shop", "retention", "").status == 0
+    assert paas("builds:report", "shop", "--builds-computed-retention").out == "50\n"
