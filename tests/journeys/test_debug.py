@@ -82,4 +82,4 @@ def test_the_network_of_another_app_is_named_as_the_wall(paas: Instance, shop: G
     inside = paas.environ["PAAS_NETWORK"].replace(".0.0/16", ".9.9")
     done = shop.ssh.run("network:probe", "shop", inside, "5000", "--format", "json")
     [attempt] = json.loads(done.stdout)["attempts"]
-    assert "do not reach each other's networks" in attempt["wall"]
+    assert "Apps do not reach each other" in attempt["wall"]
