@@ -80,7 +80,7 @@ class Apps(Protocol):
         """Give the app another name. Raises Conflict if it is taken, InvalidName."""
 
     def copy_settings(self, source: int, target: int) -> None:
-        """Give a new app config, formation and properties of another; not domains, walls, limits."""
+        """Give a new app config, formation and properties of another, but no domains or walls."""
 
     def destroy(self, app: int) -> None:
         """Delete the app and all that belongs to it."""
