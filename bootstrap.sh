@@ -104,7 +104,7 @@ uninstall_all() {
 }
 
 run_tests() {
-  local packages=(ca-certificates curl e2fsprogs git iproute2 iptables mmdebstrap nftables openssh-client openssh-server procps python3 python3-venv)
+  local packages=(ca-certificates curl e2fsprogs fish git iproute2 iptables mmdebstrap nftables openssh-client openssh-server procps python3 python3-venv zsh)
   has nginx || packages+=(nginx-light)
   has dockerd || engine_answers || packages+=(docker.io)
   install_packages "${packages[@]}"
