@@ -68,7 +68,7 @@ parse() {
 }
 
 install_all() {
-  local packages=(ca-certificates curl e2fsprogs git iproute2 iptables mmdebstrap nftables openssh-client python3 python3-venv)
+  local packages=(ca-certificates curl e2fsprogs git iproute2 iptables mmdebstrap nftables openssh-client procps python3 python3-venv)
   has nginx || packages+=(nginx-light)
   has dockerd || engine_answers || packages+=(docker.io)
   [[ ${PAAS_OPENSSH:-} != true ]] || packages+=(openssh-server)

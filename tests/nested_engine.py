@@ -23,7 +23,7 @@ from paas.build.rootfs import RootFs, make_image
 from paas.engine_api import api_version
 from paas.settings import Settings
 
-IMAGE = "paas-test/engine:trixie"
+IMAGE = "paas-test/engine:trixie-procps"
 STACKS = ("paas/stack:trixie", "paas/stack-build:trixie")
 WAIT = 60.0
 # capabilities(7), by number. `--privileged` asks for all: it fails where the machine lacks one.
@@ -73,7 +73,7 @@ def _ensure_image(outer: docker.APIClient) -> None:
     with contextlib.suppress(ImageNotFound):
         outer.inspect_image(IMAGE)  # type: ignore[no-untyped-call]  # its stubs lack it
         return
-    packages = ("docker.io", "iptables", "nftables", "ca-certificates")
+    packages = ("docker.io", "iptables", "nftables", "procps", "ca-certificates")  # its top runs ps
     make_image(Settings(), RootFs(IMAGE, "test-engine", packages), None, print)
 
 

@@ -67,6 +67,9 @@ class Sites:
             "site.conf.j2",
             app=app_name(site.app),
             servers=self._servers(site),
+            # for a template of the owner's that knows neither https nor several servers
+            domains=[_domain(domain) for domain in site.domains],
+            listen=self._listen(),
             pem=_path(self.pem(site.app)),
             https_port=int(self._settings.https_port),
             upstreams=[f"{IPv4Address(address)}:{SERVICE_PORT}" for address in site.upstreams],

@@ -175,7 +175,8 @@ def test_all_who_wait_for_a_reload_share_one(world: World) -> None:
     "domain",
     [
         "a.example; } server { listen 81",
-        "*.example.org",
+        "*.*.example.org",
+        "a.*.example.org",
         "~^.*$",
         "_",
         "A.example.org",
