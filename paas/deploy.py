@@ -34,7 +34,7 @@ def deploy_source(attempt: Attempt, source: Source, options: PushOptions, keep: 
     after everything was undone and the cause was shown.
     """
     with undoing(attempt):
-        candidate = make_release(attempt, source, options)
+        candidate = scripts.bake(attempt, make_release(attempt, source, options))
         release = activate(attempt, candidate, keep=keep)
     announce(attempt, release)
     return release

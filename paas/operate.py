@@ -270,6 +270,9 @@ def _activate_again(
     with _attempt(platform, app, by, commit) as attempt:
         release, config = target or current_release(platform, attempt.app), read_config()
         attempt.reporter.hide(tuple(config.merged.values()))
+        if release.manifest.predeploy and target is None:
+            to_do = f"ps:rebuild {attempt.app.name}"
+            attempt.reporter.detail(f"To run predeploy with this config: {to_do}")
         with pipeline.undoing(attempt):
             made = pipeline.activate(
                 attempt,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paas import checks, operate
+from paas import checks, operate, retention
 from paas.errors import InvalidName, UsageError
 from paas.model import ContainerRole, DeployState
 from paas.operate import Cause
@@ -30,6 +30,7 @@ def test_scripts_run_in_their_order_around_the_switch(live: World) -> None:
     before = len(live.scheduler.started)
     assert live.push(procfile="web: new\nrelease: migrate", app_json=scripts("pre", "post")) == "ok"
     assert [spec.command for spec in live.scheduler.ran] == ["pre", "migrate", "post"]
+    assert [spec.command for spec in live.scheduler.baked.values()] == ["pre"]
     assert len(live.scheduler.started) - before == 1
     steps = ("Predeploy command: pre", "Release command: migrate", "Starting web.1", "Postdeploy")
     said = [live.said.rindex(step) for step in steps]
@@ -89,13 +90,55 @@ def test_a_postdeploy_that_fails_is_told_and_the_release_stays(live: World) -> N
     assert len(live.store.containers.of(live.app().id)) == 2
 
 
-def test_scripts_get_image_and_config_of_the_release_and_come_back_with_it(live: World) -> None:
+def test_what_predeploy_writes_is_in_what_follows_and_in_the_release(live: World) -> None:
+    live.push(procfile="web: new\nrelease: migrate", app_json=scripts("pre", "post"))
+    [(image, spec)] = live.scheduler.baked.items()
+    built = {built for built in live.builder.images(live.app()) if built != image}
+    assert spec.image in built
+    assert live.current().image == image
+    assert {spec.image for spec in live.scheduler.ran[1:]} == {image}
+    assert live.scheduler.started[-1].image == image
+
+
+def test_a_release_keeps_what_predeploy_wrote_and_only_a_build_runs_it(
+    live: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     live.push(procfile="web: new", app_json=scripts("pre"))
+    image = live.current().image
     operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
-    spec = live.scheduler.ran[-1]
-    assert (spec.command, spec.config["A"], spec.image) == ("pre", "1", live.current().image)
-    operate.rollback(live.platform, live.app(), ANNA, 1)
-    assert live.current().manifest.predeploy == ""
+    assert live.current().image == image
+    assert "To run predeploy with this config: ps:rebuild shop" in capsys.readouterr().out
+    live.push(procfile="web: newer")
+    operate.rollback(live.platform, live.app(), ANNA, 2)
+    assert (live.current().image, live.current().manifest.predeploy) == (image, "pre")
+    assert len(live.scheduler.baked) == 1
+
+
+def test_predeploy_gets_the_config_and_a_rebuild_runs_it_again(live: World) -> None:
+    operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+    live.push(procfile="web: new", app_json=scripts("pre"))
+    assert live.scheduler.ran[-1].config["A"] == "1"
+    first = live.current().image
+    operate.rebuild(live.platform, live.app(), ANNA)
+    assert len(live.scheduler.baked) == 2
+    assert live.current().image != first
+    assert [spec.image == first for spec in live.scheduler.baked.values()] == [False, False]
+
+
+def test_an_image_that_predeploy_made_too_large_fails_the_deploy(live: World) -> None:
+    before, images = live.visible(), live.builder.images(live.app())
+    live.builder.too_large = True
+    answer = live.push(procfile="web: new", app_json=scripts("pre"))
+    assert "The image has" in answer
+    assert (live.visible(), live.scheduler.baked) == (before, {})
+    assert len(live.builder.images(live.app())) == len(images) + 1  # what was built
+
+
+def test_images_that_no_release_has_go_with_the_next_pruning(live: World) -> None:
+    live.push(procfile="web: new", app_json=scripts("pre"))
+    retention.prune(live.platform, live.app())
+    listed = live.store.releases.list(live.app().id)
+    assert live.builder.images(live.app()) == {release.image for release in listed}
 
 
 def test_a_crash_in_postdeploy_leaves_nothing_behind(live: World) -> None:

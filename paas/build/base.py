@@ -48,6 +48,12 @@ class Builder(Protocol):
     ) -> Image:
         """Build with the engine. Raises BuildFailed with the last lines and the likely cause."""
 
+    def adopt(self, app: App, image: str) -> Image:
+        """Keep an image that was made of one of the app's, as if it had been built for it.
+
+        Raises BuildFailed if it is too large; then it is removed.
+        """
+
     def images(self, app: App) -> frozenset[str]:
         """Return the ids of the images that are kept for the app. Raises EngineUnavailable."""
 

@@ -97,6 +97,12 @@ class EngineBuilder:
             self._keep(api, app, image)
         return image
 
+    def adopt(self, app: App, image: str) -> Image:
+        with engine(self._settings) as client:
+            found = _describe(client.api, image, 0)
+            self._keep(client.api, app, found)
+        return found
+
     def images(self, app: App) -> frozenset[str]:
         with engine(self._settings) as client:
             return frozenset(_named(client.api, self._settings, app))

@@ -242,6 +242,21 @@ class Scheduler(Protocol):
     def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
         """Run one container to its end with the same walls; return its exit status; remove it."""
 
+    def bake(
+        self,
+        spec: ProcessSpec,
+        output: Callable[[bytes], None],
+        timeout: float,
+        made: Callable[[str], object],
+    ) -> int:
+        """As run_once(), but its files stay: on exit 0 `made` gets the id of an image with them.
+
+        It runs as root without capabilities, on a writable root, with the same walls otherwise,
+        and without volumes. The new image says of itself what the old one says, and nothing of the
+        spec's config. It has no name: it is gone if `made` raises. Raises StartFailed, DiskFull,
+        ImageMissing.
+        """
+
     def inspect(self, container_id: str) -> Observed:
         """Return what is known of one container; state MISSING when it is gone."""
 

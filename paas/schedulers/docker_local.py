@@ -15,6 +15,7 @@ from paas.model import App, Finding
 from paas.network import Link, SharedNetwork
 from paas.schedulers import (
     attached,
+    baking,
     docker_check,
     docker_logs,
     figures,
@@ -23,6 +24,7 @@ from paas.schedulers import (
     removal,
     shared,
     sockets,
+    starting,
     volumes,
 )
 from paas.schedulers.allowed import check_settings
@@ -45,7 +47,6 @@ from paas.schedulers.refusals import start_failed
 from paas.settings import Settings
 
 PARALLEL = 16  # threads that stop containers; each mostly waits
-MISSING_NETWORK = re.compile(r"network \S+ not found|could not find (a )?network", re.IGNORECASE)
 
 
 class DockerLocal:
@@ -118,9 +119,11 @@ class DockerLocal:
     ) -> None:
         if not container_ids:
             return
-        _ = self._engine.api  # connect before the threads do
+        engine = self._engine
+        _ = engine.api  # connect before the threads do
+        stop_one = lambda id_: removal.stop_container(engine, id_, timeout, ended)  # noqa: E731 - a closure that fits into the line
         with ThreadPoolExecutor(min(PARALLEL, len(container_ids))) as pool:
-            list(pool.map(lambda id_: self._stop_one(id_, timeout, ended), container_ids))
+            list(pool.map(stop_one, container_ids))
 
     def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
         self.create_network(spec.app)  # beforehand: a start that fails cuts the attached stream
@@ -132,6 +135,25 @@ class DockerLocal:
         finally:
             removal.remove_container(self._engine, container_id)
 
+    def bake(
+        self,
+        spec: ProcessSpec,
+        output: Callable[[bytes], None],
+        timeout: float,
+        made: Callable[[str], object],
+    ) -> int:
+        self.create_network(spec.app)  # as in run_once
+        oven = baking.Oven(self._engine, self._settings, spec)
+        container_id = self._create(oven.spec, oven.config)
+        try:
+            self._start_created(oven.spec, container_id)
+            status = oven.execute(container_id, output, timeout)
+            if status == 0:
+                oven.commit(container_id, made)
+            return status
+        finally:
+            removal.remove_container(self._engine, container_id)
+
     def inspect(self, container_id: str) -> Observed:
         with self._engine.answering():
             try:
@@ -140,11 +162,7 @@ class DockerLocal:
                 return missing(container_id)
 
     def containers(self) -> tuple[Observed, ...]:
-        label = f"paas.instance={self._settings.instance}"
-        with self._engine.answering():
-            found = self._engine.api.containers(all=True, filters={"label": label})
-        observed = [from_list(entry) for entry in found]
-        return tuple(c for c in observed if self._own_name.fullmatch(c.name))
+        return self._listed()
 
     def listeners(self, container_id: str) -> tuple[Listener, ...]:
         pid = self.inspect(container_id).pid
@@ -212,11 +230,10 @@ class DockerLocal:
         return figures.usage(self._engine, container_id)
 
     def destroy(self, app: App) -> None:
-        labels = [f"paas.instance={self._settings.instance}", f"paas.app-id={app.id}"]
-        with self._engine.answering():
-            found = self._engine.api.containers(all=True, filters={"label": labels})
-        own = [c.id for c in map(from_list, found) if self._own_name.fullmatch(c.name)]
-        self.stop(own, timeout=0)
+        prefix = f"{self._settings.instance}-{app.name}."  # what bakes has no label of the app
+        named = {c.id for c in self.containers() if c.name.startswith(prefix)}
+        labelled = {c.id for c in self._listed(f"paas.app-id={app.id}")}
+        self.stop([*named | labelled], timeout=0)
         networks.remove(self._engine, self._settings, app)
 
     def make_volume(self, name: str, size: int) -> None:
@@ -236,6 +253,14 @@ class DockerLocal:
         """Close idle connections to the engine; the next use opens new ones."""
         self._engine.close()
 
+    def _listed(self, *labels: str) -> tuple[Observed, ...]:
+        """Return the containers of this instance that have these labels."""
+        wanted = [f"paas.instance={self._settings.instance}", *labels]
+        with self._engine.answering():
+            found = self._engine.api.containers(all=True, filters={"label": wanted})
+        observed = [from_list(entry) for entry in found]
+        return tuple(c for c in observed if self._own_name.fullmatch(c.name))
+
     def _settings_of(self, spec: ProcessSpec) -> dict[str, Any]:
         with_ca = self._settings.ca_bundle.is_file()
         config = container_settings(spec, self._settings, with_ca=with_ca)
@@ -250,50 +275,25 @@ class DockerLocal:
         name = container_name(spec, self._settings)
         with self._engine.answering():
             try:
-                return self._post_create(config, name)
+                return starting.create_once(self._engine, config, name)
             except APIError as error:
                 if error.status_code != HTTP_CONFLICT:
                     raise start_failed(spec, explanation(error)) from error
         removal.remove_container(self._engine, name)
         with self._engine.answering():
             try:
-                return self._post_create(config, name)
+                return starting.create_once(self._engine, config, name)
             except APIError as error:
                 raise start_failed(spec, explanation(error)) from error
-
-    def _post_create(self, config: dict[str, Any], name: str) -> str:
-        made = self._engine.api.create_container_from_config(config, name)  # type: ignore[no-untyped-call] # docker's stubs
-        return str(made["Id"])
 
     def _start_created(self, spec: ProcessSpec, container_id: str) -> None:
         """Start; the app's network is made on demand, so that it costs no call when it is there."""
         refuse_links(self._engine, spec, container_id)
         for link in spec.links:
             self.link(container_id, link)
-        if not self._start_once(spec, container_id):
+        if not starting.start_once(self._engine, spec, container_id):
             self.create_network(spec.app)
             for link in spec.links:
                 self.create_shared(link.network)
-            if not self._start_once(spec, container_id):
+            if not starting.start_once(self._engine, spec, container_id):
                 raise StartFailed("The app's network vanishes", hint="Run: paas doctor")
-
-    def _start_once(self, spec: ProcessSpec, container_id: str) -> bool:
-        """Return False if the app's network is missing."""
-        with self._engine.answering():
-            try:
-                self._engine.api.start(container_id)
-            except APIError as error:
-                if MISSING_NETWORK.search(explanation(error)):
-                    return False
-                raise start_failed(spec, explanation(error)) from error
-        return True
-
-    def _stop_one(self, container_id: str, timeout: float, ended: Callable[[str], None]) -> None:
-        """Let the engine send TERM and, after the timeout, KILL: it does so even if we die."""
-        with self._engine.answering():
-            try:
-                self._engine.api.stop(container_id, timeout=round(timeout))
-            except NotFound:
-                return
-        ended(container_id)
-        removal.remove_container(self._engine, container_id)

@@ -1,7 +1,8 @@
-"""Removing containers, in spite of the engine's own races."""
+"""Stopping and removing containers, in spite of the engine's own races."""
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from docker.errors import APIError, NotFound
@@ -24,6 +25,19 @@ def remove_container(engine: Engine, container: str) -> None:
                 if not (pause and NOT_RUNNING.search(explanation(error))):
                     raise
             time.sleep(pause)
+
+
+def stop_container(
+    engine: Engine, container: str, timeout: float, ended: Callable[[str], None]
+) -> None:
+    """Let the engine send TERM and, after the timeout, KILL: it does so even if we die."""
+    with engine.answering():
+        try:
+            engine.api.stop(container, timeout=round(timeout))
+        except NotFound:
+            return
+    ended(container)
+    remove_container(engine, container)
 
 
 def _remove_once(engine: Engine, container: str) -> None:

@@ -107,6 +107,15 @@ def test_an_app_has_the_images_that_were_built_for_it_until_they_are_removed(
     assert builder.images(APP) == {first, second}
 
 
+def test_an_adopted_image_is_one_of_the_app_s(builder: Builder) -> None:
+    image = build(builder, DOCKERFILE).id
+    adopted = builder.adopt(TWIN, image)
+    assert adopted.id == image
+    assert builder.images(TWIN) == {image}
+    assert adopted.size > 0
+    builder.remove_images(TWIN, [image])
+
+
 def test_an_image_that_two_apps_have_goes_with_the_second(builder: Builder) -> None:
     image = build(builder, DOCKERFILE, "same").id
     assert build(builder, DOCKERFILE, "same", app=TWIN).id == image

@@ -37,6 +37,7 @@ SPEAKS = "echo one; sleep 0.1; echo two >&2; exec sleep 600"
 COLOURS = r"printf 'a\n\033[31mred\033[0m\033]0;title\007\n'; exec sleep 600"
 LATER = "echo early; sleep 1; echo late; sleep 1"
 EXITS = "echo oops; exit 3"
+BAKES = "echo baked"
 IGNORES_TERM = "trap '' TERM; while :; do sleep 0.1; done"
 LISTENS = (
     'exec python3 -c \'import socket,time; s=socket.create_server(("127.0.0.1",8000));'
@@ -56,6 +57,7 @@ class World:
     crash: Callable[[str], None]
     by_hand: "ByHand"
     close: Callable[[], None]
+    remove_image: Callable[[str], None] = lambda _: None
 
     def spec(self, command: str, slot: int = 1, process_type: str = "web") -> ProcessSpec:
         address = str(self.settings.subnet(APP.network_index)[2 + slot])
@@ -99,6 +101,9 @@ class EngineByHand:
     def remove_by_hand(self, container_id: str) -> None:
         self._engine.remove_container(container_id, force=True)
 
+    def remove_image(self, image: str) -> None:
+        self._engine.remove_image(image)
+
     def close(self) -> None:
         self._engine.close()
 
@@ -130,6 +135,7 @@ def _fake() -> World:
         SLEEPS: Program(status=None),
         SPEAKS: Program(("one",), ("two",), status=None),
         COLOURS: Program(("a", "\x1b[31mred\x1b[0m\x1b]0;title\x07"), status=None),
+        BAKES: Program(("baked",), exit_code=0),
         EXITS: Program(("oops",), exit_code=3),
         IGNORES_TERM: Program(status=None),
     }
@@ -157,7 +163,8 @@ def _real(url: str) -> World:
         scheduler.close()
         by_hand.close()
 
-    return World(scheduler, stack_image(url), settings, crash, by_hand, close)
+    image = stack_image(url)
+    return World(scheduler, image, settings, crash, by_hand, close, by_hand.remove_image)
 
 
 def texts(lines: Iterator[LogLine]) -> list[str]:
@@ -331,6 +338,44 @@ def test_one_run_that_takes_too_long_is_ended(world: World) -> None:
     with pytest.raises(StartFailed, match="did not end within 1 s"):
         world.scheduler.run_once(world.spec(IGNORES_TERM), lambda _: None, timeout=1)
     assert world.scheduler.containers() == ()
+
+
+def test_what_is_baked_gives_output_status_and_an_image(world: World) -> None:
+    output, images = list[bytes](), list[str]()
+    spec = world.spec(BAKES, process_type="predeploy")
+    assert world.scheduler.bake(spec, output.append, 30, images.append) == 0
+    assert b"".join(output) == b"baked\n"
+    (image,) = images
+    assert image != world.image
+    assert world.scheduler.has_image(image)
+    assert world.scheduler.containers() == ()
+    world.remove_image(image)
+
+
+def test_what_fails_in_the_oven_or_is_too_slow_makes_no_image(world: World) -> None:
+    images: list[str] = []
+    output: list[bytes] = []
+    assert world.scheduler.bake(world.spec(EXITS), output.append, 30, images.append) == 3
+    assert b"".join(output) == b"oops\n"
+    with pytest.raises(StartFailed, match="did not end within 1 s"):
+        world.scheduler.bake(world.spec(IGNORES_TERM), output.append, 1, images.append)
+    with pytest.raises(ImageMissing, match=r"(?i)no such image"):
+        world.scheduler.bake(
+            replace(world.spec(BAKES), image=NOTHING), output.append, 30, images.append
+        )
+    assert (images, world.scheduler.containers()) == ([], ())
+
+
+def test_a_baked_image_that_is_refused_is_gone(world: World) -> None:
+    seen: list[str] = []
+
+    def refuse(image: str) -> None:
+        seen.append(image)
+        raise NotFound("not wanted")
+
+    with pytest.raises(NotFound):
+        world.scheduler.bake(world.spec(BAKES), lambda _: None, 30, refuse)
+    assert not world.scheduler.has_image(seen[0])
 
 
 def test_an_id_that_is_gone_is_not_an_error(world: World) -> None:
@@ -521,6 +566,7 @@ def test_without_an_engine_every_method_says_so(make: Callable[[], World]) -> No
         lambda: scheduler.has_image(NOTHING),
         lambda: scheduler.stop([NOTHING], 1),
         lambda: scheduler.run_once(spec, lambda _: None, 1),
+        lambda: scheduler.bake(spec, lambda _: None, 1, lambda _: None),
         lambda: scheduler.inspect(NOTHING),
         scheduler.containers,
         lambda: scheduler.listeners(NOTHING),

@@ -78,6 +78,7 @@ class FakeScheduler:
         self.open_connections: dict[str, int] = {}
         self.started: list[ProcessSpec] = []
         self.ran: list[ProcessSpec] = []
+        self.baked: dict[str, ProcessSpec] = {}  # image -> what made it
         self.attached: list[tuple[ProcessSpec, Beside | None]] = []
         self.execs: list[tuple[str, tuple[str, ...]]] = []
         self.looks = 0  # at the usage of containers
@@ -263,6 +264,31 @@ class FakeScheduler:
         if program.exit_code is None:
             raise StartFailed(f"The {spec.process_type} command did not end within {timeout:.0f} s")
         return program.exit_code
+
+    def bake(
+        self,
+        spec: ProcessSpec,
+        output: Callable[[bytes], None],
+        timeout: float,
+        made: Callable[[str], object],
+    ) -> int:
+        if self.images is not None and spec.image not in self.images:
+            raise ImageMissing(f"No such image: {spec.image}", hint=f"ps:rebuild {spec.app.name}")
+        status = self.run_once(spec, output, timeout)
+        if status == 0:
+            image = f"sha256:{next(self._ids):064x}"
+            self.baked[image] = spec
+            self._keep_image(image, made)
+        return status
+
+    def _keep_image(self, image: str, made: Callable[[str], object]) -> None:
+        try:
+            made(image)
+        except BaseException:
+            del self.baked[image]
+            raise
+        if self.images is not None:
+            self.images.add(image)
 
     def inspect(self, container_id: str) -> Observed:
         self._answer()

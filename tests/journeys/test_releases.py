@@ -28,6 +28,8 @@ class Answer(BaseHTTPRequestHandler):
             broken.append(True)
         if self.path == "/live" and broken:
             return self.send_error(500)
+        if self.path.startswith("/built/"):
+            return self.say(open(self.path[1:]).read())
         self.say(f"{VERSION} {self.connection.getsockname()[0]} {os.environ.get('COLOUR', '')}")
 
     def do_POST(self):
@@ -192,7 +194,8 @@ def test_a_recreated_worker_comes_back_when_the_new_one_fails(paas: Instance, sh
 def test_a_predeploy_that_fails_keeps_what_is_live_and_can_be_pushed_again(
     paas: Instance, shop: Git
 ) -> None:
-    said = {"scripts": {"dokku": {"predeploy": 'echo checking; test -n "$ALLOWED"'}}}
+    line = 'echo checking; test -n "$ALLOWED" && mkdir built && echo "made $ALLOWED" > built/page'
+    said = {"scripts": {"dokku": {"predeploy": line}}}
     write(shop, "three", said)
     with traffic(paas, clients=2) as seen:
         done = shop.push(check=False)
@@ -201,6 +204,7 @@ def test_a_predeploy_that_fails_keeps_what_is_live_and_can_be_pushed_again(
     assert shop.ssh.run("config:set", "--no-restart", "shop", "ALLOWED=1").returncode == 0
     shop.push()
     assert version(paas) == "three"
+    assert paas.curl("shop", "/built/page").stdout == "made 1\n"
 
 
 def test_postdeploy_runs_after_the_switch_and_can_only_complain(paas: Instance, shop: Git) -> None:
