@@ -46,7 +46,7 @@ def bake(workshop: Workshop, image: str, command: str) -> Image:
 
 def is_there(workshop: Workshop, image: str) -> bool:
     try:
-        workshop.api.inspect_image(image)
+        workshop.api.inspect_image(image)  # type: ignore[no-untyped-call] # docker's stubs
     except ImageNotFound:
         return False
     return True
