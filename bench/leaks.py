@@ -14,7 +14,12 @@ DEPLOYS, WARM, FEW = 200, 12, 20  # releases:set retention is 10
 QUIET = 150.0  # seconds: what is pruned once a minute has then been pruned
 GROWS = 2.0  # MB that a process may seem to grow by, for what it shares changes
 # Packs, of two or three files, are joined at 50; notes on caches are few; each deploy has a log.
-LIMITS = {"files of packs": 150, "notes on build caches": 20, "logs of deploys": None}
+LIMITS = {
+    "files of packs": 150,
+    "notes on build caches": 20,
+    "logs of deploys": None,
+    "logs of replaced processes": None,
+}
 
 
 @dataclass

@@ -21,6 +21,7 @@ NUMBER = re.compile(r"[0-9]+")
 RULED = {
     "files of packs": re.compile(r"repos/N\.git/objects/"),
     "logs of deploys": re.compile(r"log/deploys/"),
+    "logs of replaced processes": re.compile(r"log/apps/"),
     "notes on build caches": re.compile(r"run/contexts/|build-cache\.json"),
 }
 
