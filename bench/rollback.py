@@ -16,13 +16,14 @@ def measure(instance: Instance, *, quick: bool) -> list[Row]:
 
     def roll_back(number: int) -> float:
         start = time.perf_counter()
-        done = app.git.ssh.run("releases:rollback", app.name)
+        version = 1 + number % 2  # v1 is "one", v2 is "two"
+        done = app.git.ssh.run("releases:rollback", app.name, f"v{version}")
         assert done.returncode == 0, done.stdout + done.stderr
-        app.wait("one" if number % 2 == 0 else "two")
+        app.wait(("one", "two")[number % 2])
         took = time.perf_counter() - start
         app.settle()
         return took
 
     (sample,) = in_turns(4 if quick else 12, roll_back)
     what = "rollback of the same app until the old version answers and the prompt is back"
-    return [Row(what, sample, "s", 1.0, note="`releases:rollback` over ssh")]
+    return [Row(what, sample, "s", 1.0, note="`releases:rollback APP vN` over ssh")]
