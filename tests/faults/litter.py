@@ -21,7 +21,7 @@ KNOWN = re.compile(
     | log/apps/\d+/[a-z0-9.-]+\.log(\.gz)?
     | nft/(loaded|paas\.nft|routes|routes/[a-z0-9-]+\.nft)
     | nginx/(default|paas|sites/[a-z0-9-]+)\.conf | nginx/yielded
-    | (locks|run/locks)/[A-Za-z0-9_:+=-]+\.(lock|next)
+    | (locks|run/locks)/[A-Za-z0-9_:+=.@\ -]+\.(lock|next)
     | run/(paas\.pid|paas\.sock|contexts/\d+\.json)
     | repos/\d+\.git/(HEAD|config|description|info/(exclude|refs)|paas\.lock|shallow|packed-refs)
     | repos/\d+\.git/refs/(heads/master|paas/deploys/\d+)

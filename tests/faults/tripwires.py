@@ -17,6 +17,7 @@ from paas.build.builder import EngineBuilder
 from paas.git.quarantine import Quarantine
 from paas.git.repos import DulwichRepos
 from paas.proxies.nginx import NginxProxy
+from paas.schedulers import starting
 from paas.schedulers.docker_local import DockerLocal
 from paas.state import commit_point
 from paas.state.apps import SqliteApps
@@ -28,7 +29,7 @@ WRAPPED: dict[str, tuple[Any, str]] = {
     "advance": (SqliteDeploys, "advance"),
     "fail": (SqliteDeploys, "fail"),
     "build": (EngineBuilder, "build"),
-    "create": (DockerLocal, "_post_create"),
+    "create": (starting, "create_once"),
     "start": (DockerLocal, "start"),
     "admit": (Quarantine, "admit"),
     "keep": (DulwichRepos, "keep"),
