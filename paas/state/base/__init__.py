@@ -1,7 +1,7 @@
 """The seam to the database: one small protocol per topic, all reached from the Store.
 
-Reads return values of paas.model. Writes are one `BEGIN IMMEDIATE` transaction each. `app` arguments
-are ids; a name becomes an id once, in dispatch or in the command, through `apps.get`.
+Reads return values of paas.model. Writes are one `BEGIN IMMEDIATE` transaction each. `app`
+arguments are ids; a name becomes an id once, in dispatch or in the command, through `apps.get`.
 """
 
 from paas.state.base.apps import (
