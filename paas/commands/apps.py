@@ -1,16 +1,15 @@
 """apps:*: create, list, destroy and describe apps."""
 
-import sys
-
 import click
 
 from paas import identity, operate, routing
+from paas.commands.confirm import confirm, force_flag
 from paas.commands.declare import Access, Context, command
-from paas.commands.reports import date, listing, report, show_list, show_report, show_reports
-from paas.errors import PaasError
+from paas.commands.reports import date, listing, report, show_list
+from paas.commands.scope import report_apps
 from paas.model import App
 from paas.platform import Platform
-from paas.reporter import DETAIL, PROBLEM, clean
+from paas.reporter import DETAIL, PROBLEM
 
 KEYS = (
     "created-at",
@@ -52,7 +51,7 @@ def apps_list(context: Context, style: str) -> None:
     examples=("apps:destroy shop", "apps:destroy shop --force"),
 )
 @click.argument("app")
-@click.option("--force", is_flag=True, help="Do not ask for the name.")
+@force_flag
 def apps_destroy(context: Context, app: str, force: bool) -> None:
     """Destroy an app: its processes, releases, config, domains and repository.
 
@@ -60,7 +59,7 @@ def apps_destroy(context: Context, app: str, force: bool) -> None:
     """
     found = context.app(app)
     if not force:
-        _confirm(app)
+        confirm(app, f"{app} and all that belongs to it", "apps:destroy")
     context.control.outlive_client()
     click.echo(f"Destroying {app}...")
     operate.destroy(context.platform, found)
@@ -84,28 +83,7 @@ def apps_exists(context: Context, app: str) -> None:
 def apps_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Describe an app, or all apps."""
     platform = context.platform
-    if app:
-        values = _describe(platform, context.app(app))
-        show_report("app", app, values, style, only)
-        return
-    every = {each.name: _describe(platform, each) for each in context.apps()}
-    show_reports("app", every, style, only)
-
-
-def _confirm(app: str) -> None:
-    """Have the app's name typed on stdin. Raises PaasError for anything else."""
-    click.echo(f"{PROBLEM}WARNING: Potentially Destructive Action", err=True)
-    click.echo(f"{PROBLEM}This will destroy {app} and all that belongs to it", err=True)
-    click.echo(f'{PROBLEM}To proceed, type "{app}"', err=True)
-    if sys.stdin.isatty():
-        click.echo("> ", err=True, nl=False)
-    typed = sys.stdin.readline(200).strip()
-    if typed != app:
-        raise PaasError(
-            f"Confirmation did not match {app}: nothing was destroyed",
-            details=(f"typed: {clean(typed)}",) if typed else (),
-            hint=f"Type the name, or run: apps:destroy {app} --force",
-        )
+    report_apps(context, "app", app, lambda each: _describe(platform, each), style, only)
 
 
 def _describe(platform: Platform, app: App) -> dict[str, object]:

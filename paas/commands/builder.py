@@ -6,8 +6,8 @@ import click
 
 from paas import builders
 from paas.commands.declare import Access, Context, command
-from paas.commands.reports import listing, number, report, show_list, show_report, show_reports
-from paas.commands.scope import choose, for_all, key_and_value
+from paas.commands.reports import listing, number, report, show_list
+from paas.commands.scope import choose, for_all, key_and_value, report_apps
 from paas.errors import NotFound, UsageError
 from paas.model import App
 from paas.platform import Platform
@@ -45,11 +45,7 @@ def _keys(topic: str) -> tuple[str, ...]:
 
 def _report(context: Context, topic: str, app: str | None, style: str, only: str | None) -> None:
     platform = context.platform
-    if app:
-        show_report(topic, app, _describe(platform, context.app(app), topic), style, only)
-        return
-    every = {each.name: _describe(platform, each, topic) for each in context.apps()}
-    show_reports(topic, every, style, only)
+    report_apps(context, topic, app, lambda each: _describe(platform, each, topic), style, only)
 
 
 @command("builder:set", access=Access.DEPLOYER, examples=EXAMPLES["builder"])
@@ -199,10 +195,7 @@ def buildpacks_report(context: Context, app: str | None, style: str, only: str |
         known = platform.builder.buildpacks()
         return {"list": builders.buildpacks(platform, each), "available": known}
 
-    if app:
-        show_report("buildpacks", app, describe(context.app(app)), style, only)
-        return
-    show_reports("buildpacks", {a.name: describe(a) for a in context.apps()}, style, only)
+    report_apps(context, "buildpacks", app, describe, style, only)
 
 
 def _change(

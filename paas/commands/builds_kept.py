@@ -5,8 +5,8 @@ import click
 from paas import deploy as pipeline
 from paas import retention
 from paas.commands.declare import Access, Context, command
-from paas.commands.reports import report, show_report, show_reports
-from paas.commands.scope import choose, for_all
+from paas.commands.reports import report
+from paas.commands.scope import choose, for_all, report_apps
 from paas.errors import Conflict, UsageError
 from paas.model import App
 from paas.platform import Platform
@@ -50,12 +50,7 @@ def builds_set(
 @report("builds", KEY, "global-retention", "computed-retention")
 def builds_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show how many deploys of an app, or of all apps, are remembered."""
-    if app:
-        values = _describe(context.platform, context.app(app))
-        show_report("builds", app, values, style, only)
-        return
-    every = {each.name: _describe(context.platform, each) for each in context.apps()}
-    show_reports("builds", every, style, only)
+    report_apps(context, "builds", app, lambda each: _describe(context.platform, each), style, only)
 
 
 @command(

@@ -8,7 +8,8 @@ import click
 
 from paas import certificates, routing, vhosts
 from paas.commands.declare import Access, Context, command
-from paas.commands.reports import report, show_report, show_reports
+from paas.commands.reports import report
+from paas.commands.scope import report_apps
 from paas.errors import Conflict, Forbidden, NotFound, PaasError, UsageError
 from paas.model import App, Certificate
 from paas.reporter import DETAIL, PROBLEM, STEP, clean
@@ -98,11 +99,7 @@ def certs_show(context: Context, app: str, part: str) -> None:
 @report("certs", *KEYS)
 def certs_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Describe the certificate of an app, or of all apps."""
-    if app:
-        show_report("certs", app, _describe(context, context.app(app)), style, only)
-        return
-    every = {each.name: _describe(context, each) for each in context.apps()}
-    show_reports("certs", every, style, only)
+    report_apps(context, "certs", app, lambda each: _describe(context, each), style, only)
 
 
 def _get(context: Context, app: App) -> Certificate:

@@ -4,7 +4,8 @@ import click
 
 from paas import docker_options
 from paas.commands.declare import Access, Command, Context, command
-from paas.commands.reports import listing, report, show_list, show_report, show_reports
+from paas.commands.reports import listing, report, show_list
+from paas.commands.scope import report_apps
 from paas.docker_options import PHASES
 from paas.errors import UsageError
 from paas.model import App
@@ -93,11 +94,7 @@ def docker_options_list(context: Context, app: str, phase: str, style: str) -> N
 def docker_options_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show the options of an app, or of all apps, by phase."""
     platform = context.platform
-    if app:
-        show_report("docker options", app, _describe(platform, context.app(app)), style, only)
-    else:
-        every = {each.name: _describe(platform, each) for each in context.apps()}
-        show_reports("docker options", every, style, only)
+    report_apps(context, "docker options", app, lambda each: _describe(platform, each), style, only)
 
 
 def _take_flags(declared: Command) -> None:

@@ -10,7 +10,8 @@ from paas import operate, routing, vhosts
 from paas.commands.declare import Access, Context, command
 from paas.commands.every import every_app, for_every
 from paas.commands.nginx import put_back, serve
-from paas.commands.reports import report, show_report, show_reports
+from paas.commands.reports import report, show_report
+from paas.commands.scope import report_apps
 from paas.errors import Forbidden, ProxyUnavailable, UsageError
 from paas.model import App, domain_patterns
 from paas.platform import Platform
@@ -141,11 +142,8 @@ def domains_report(
         if only and only not in values:
             raise UsageError(f"--domains-{only} is about one app", hint="Name an app.")
         show_report("domains", "global", values, style, only)
-    elif app:
-        show_report("domains", app, _describe(platform, context.app(app)), style, only)
     else:
-        every = {each.name: _describe(platform, each) for each in context.apps()}
-        show_reports("domains", every, style, only)
+        report_apps(context, "domains", app, lambda each: _describe(platform, each), style, only)
 
 
 def _change(

@@ -14,11 +14,9 @@ from paas.commands.reports import (
     number,
     report,
     show_json,
-    show_report,
-    show_reports,
     show_values,
 )
-from paas.commands.scope import choose, for_all, key_and_value
+from paas.commands.scope import choose, for_all, key_and_value, report_apps
 from paas.errors import Conflict, UsageError
 from paas.model import App
 from paas.platform import Platform
@@ -69,11 +67,7 @@ def git_set(context: Context, app: str | None, words: tuple[str, ...], is_global
 def git_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show where the code of an app, or of all apps, comes from."""
     platform = context.platform
-    if app:
-        show_report("git", app, _describe(platform, context.app(app)), style, only)
-        return
-    every = {each.name: _describe(platform, each) for each in context.apps()}
-    show_reports("git", every, style, only)
+    report_apps(context, "git", app, lambda each: _describe(platform, each), style, only)
 
 
 @command("git:status", access=Access.VIEWER, examples=("git:status shop",))

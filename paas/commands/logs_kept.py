@@ -11,8 +11,8 @@ import click
 from paas import kept_logs
 from paas.commands.declare import Access, Context, command
 from paas.commands.logs import LINES, show
-from paas.commands.reports import number, report, show_report, show_reports
-from paas.commands.scope import choose, for_all
+from paas.commands.reports import number, report
+from paas.commands.scope import choose, for_all, report_apps
 from paas.errors import NotFound, UsageError
 from paas.log_stream import LogStream
 from paas.model import App, DeployState
@@ -128,12 +128,7 @@ def logs_set(context: Context, app: str | None, words: tuple[str, ...], is_globa
 @report("logs", *KEYS)
 def logs_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show how much of an app's output is kept, and of which releases."""
-    if app:
-        found = context.app(app)
-        show_report("logs", app, _describe(context.platform, found), style, only)
-        return
-    every = {each.name: _describe(context.platform, each) for each in context.apps()}
-    show_reports("logs", every, style, only)
+    report_apps(context, "logs", app, lambda each: _describe(context.platform, each), style, only)
 
 
 def _of_last_failure(platform: Platform, app: App) -> Iterator[LogLine]:

@@ -1,10 +1,9 @@
 """network:*: networks that chosen apps share; each app has one of its own besides."""
 
-import sys
-
 import click
 
 from paas import networks
+from paas.commands.confirm import confirm, force_flag
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import (
     JSON,
@@ -13,10 +12,9 @@ from paas.commands.reports import (
     listing,
     report,
     show_json,
-    show_report,
-    show_reports,
     show_values,
 )
+from paas.commands.scope import report_apps
 from paas.errors import PaasError, UsageError
 from paas.model import App, ContainerRole
 from paas.network import Phase, SharedNetwork, check_name
@@ -46,19 +44,13 @@ def network_create(context: Context, network: str) -> None:
     examples=("network:destroy backend", "network:destroy backend --force"),
 )
 @click.argument("network")
-@click.option("--force", is_flag=True, help="Do not ask for the name.")
+@force_flag
 def network_destroy(context: Context, network: str, force: bool) -> None:
     """Remove a network of yours; refused while an app is attached."""
     found = _find(context, network)
     networks.check_owned(found, context.actor)
     if not force:
-        click.echo(f"{PROBLEM}This will destroy the network {network}", err=True)
-        click.echo(f'{PROBLEM}To proceed, type "{network}"', err=True)
-        if sys.stdin.readline(200).strip() != network:
-            raise PaasError(
-                f"Confirmation did not match {network}: nothing was destroyed",
-                hint=f"Type the name, or run: network:destroy {network} --force",
-            )
+        confirm(network, f"the network {network}", "network:destroy")
     networks.destroy(context.platform, found, context.apps())
     click.echo(f"{STEP}The network {network} is destroyed")
 
@@ -143,11 +135,7 @@ def network_set(context: Context, app: str, key: str, names: tuple[str, ...]) ->
 @report("network", *REPORTED)
 def network_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show the networks of an app, or of all apps, and the names of its processes there."""
-    if app:
-        show_report("network", app, _report(context.platform, context.app(app)), style, only)
-        return
-    every = {each.name: _report(context.platform, each) for each in context.apps()}
-    show_reports("network", every, style, only)
+    report_apps(context, "network", app, lambda each: _report(context.platform, each), style, only)
 
 
 @command("network:rebuild", access=Access.DEPLOYER, examples=("network:rebuild shop",))

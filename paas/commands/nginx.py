@@ -9,8 +9,8 @@ import click
 
 from paas import nginx_options, routing, site_logs
 from paas.commands.declare import Access, Context, command
-from paas.commands.reports import number, quiet_flags, report, show_report, show_reports
-from paas.commands.scope import choose, for_all
+from paas.commands.reports import number, quiet_flags, report
+from paas.commands.scope import choose, for_all, report_apps
 from paas.errors import PaasError, UsageError
 from paas.model import App
 from paas.nginx_options import OPTIONS, TOPIC
@@ -74,11 +74,7 @@ def nginx_report(context: Context, app: str | None, style: str, only: str | None
     computed-KEY. --nginx-KEY, --nginx-global-KEY and --nginx-computed-KEY print one alone.
     """
     platform = context.platform
-    if app:
-        show_report(TOPIC, app, _describe(platform, context.app(app)), style, only)
-    else:
-        every = {each.name: _describe(platform, each) for each in context.apps()}
-        show_reports(TOPIC, every, style, only)
+    report_apps(context, TOPIC, app, lambda each: _describe(platform, each), style, only)
 
 
 @command("nginx:show-config", access=Access.VIEWER, examples=("nginx:show-config shop",))

@@ -11,9 +11,8 @@ from paas.commands.reports import (
     listing,
     report,
     show_json,
-    show_report,
-    show_reports,
 )
+from paas.commands.scope import report_apps
 from paas.errors import Conflict, NotFound
 from paas.model import DEFAULT_PORT, App
 from paas.platform import Platform
@@ -103,11 +102,7 @@ def ports_clear(context: Context, app: str) -> None:
 def ports_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show the port mappings of an app, or of all apps: what was set, and what was detected."""
     platform = context.platform
-    if app:
-        show_report("ports", app, _describe(platform, context.app(app)), style, only)
-    else:
-        every = {each.name: _describe(platform, each) for each in context.apps()}
-        show_reports("ports", every, style, only)
+    report_apps(context, "ports", app, lambda each: _describe(platform, each), style, only)
 
 
 def _change(context: Context, app: App, port: int | None) -> None:

@@ -9,7 +9,7 @@ from paas.commands.declare import Access, Context, command
 from paas.commands.every import at_once, every_app, for_every
 from paas.commands.nginx import put_back, serve
 from paas.commands.reports import report, show_report, show_reports
-from paas.commands.scope import choose, for_all
+from paas.commands.scope import choose, for_all, report_apps
 from paas.errors import PaasError, UsageError
 from paas.model import App
 from paas.nginx_options import TOPIC as NGINX
@@ -92,11 +92,7 @@ def proxy_set(context: Context, app: str | None, words: tuple[str, ...], is_glob
 def proxy_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show which proxy serves an app, or all apps, and whether it does."""
     platform = context.platform
-    if app:
-        show_report("proxy", app, _describe(platform, context.app(app)), style, only)
-    else:
-        every = {each.name: _describe(platform, each) for each in context.apps()}
-        show_reports("proxy", every, style, only)
+    report_apps(context, "proxy", app, lambda each: _describe(platform, each), style, only)
 
 
 @command("maintenance:on", access=Access.DEPLOYER, examples=("maintenance:on shop",))

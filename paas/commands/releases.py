@@ -14,10 +14,9 @@ from paas.commands.reports import (
     listing,
     report,
     show_json,
-    show_report,
-    show_reports,
     show_values,
 )
+from paas.commands.scope import report_apps
 from paas.errors import NotFound, UsageError
 from paas.model import App, Release
 from paas.platform import Platform
@@ -168,12 +167,7 @@ def releases_set(context: Context, app: str, key: str, value: str) -> None:
 def releases_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show how many releases of an app, or of all apps, are kept, and which can come back."""
     platform = context.platform
-    if app:
-        values = _summarise(platform, context.app(app))
-        show_report("releases", app, values, style, only)
-        return
-    every = {each.name: _summarise(platform, each) for each in context.apps()}
-    show_reports("releases", every, style, only)
+    report_apps(context, "releases", app, lambda each: _summarise(platform, each), style, only)
 
 
 def _find(platform: Platform, app: App, version: str | None) -> Release:

@@ -1,8 +1,11 @@
 """Verbs that are about one app, or with --global about all of them."""
 
+from collections.abc import Callable, Mapping
+
 import click
 
 from paas.commands.declare import Access, Context
+from paas.commands.reports import show_report, show_reports
 from paas.errors import UsageError
 from paas.model import App
 
@@ -30,3 +33,18 @@ def key_and_value(words: tuple[str, ...]) -> tuple[str, str]:
     if len(words) not in {1, 2}:
         raise UsageError("Give an app (or --global), a key, and a value to set it to")
     return words[0], "".join(words[1:])
+
+
+def report_apps(  # noqa: PLR0913, PLR0917 - what a report is about, and how it was typed
+    context: Context,
+    topic: str,
+    app: str | None,
+    describe: Callable[[App], Mapping[str, object]],
+    style: str,
+    only: str | None,
+) -> None:
+    """Print the report of the app, or of all apps that the actor may see. Raises NotFound."""
+    if app:
+        show_report(topic, app, describe(context.app(app)), style, only)
+    else:
+        show_reports(topic, {each.name: describe(each) for each in context.apps()}, style, only)

@@ -4,7 +4,8 @@ import click
 
 from paas import host_paths
 from paas.commands.declare import Access, Context, command
-from paas.commands.reports import report, show_report, show_reports
+from paas.commands.reports import report
+from paas.commands.scope import report_apps
 from paas.model import App
 from paas.options import KEYS, change_option, loosened, show_size
 from paas.platform import Platform
@@ -21,13 +22,7 @@ from paas.reporter import DETAIL, STEP
 def security_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show the walls of an app, or of all apps, and which of them are loosened."""
     platform = context.platform
-    if app:
-        found = context.app(app)
-        values = _describe(platform, found)
-        show_report("security", app, values, style, only)
-        return
-    every = {each.name: _describe(platform, each) for each in context.apps()}
-    show_reports("security", every, style, only)
+    report_apps(context, "security", app, lambda each: _describe(platform, each), style, only)
 
 
 @command(

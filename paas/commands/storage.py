@@ -1,10 +1,9 @@
 """storage:*: named volumes of a fixed size, which outlive an app's processes."""
 
-import sys
-
 import click
 
 from paas import host_paths, storage
+from paas.commands.confirm import confirm, force_flag
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import (
     JSON,
@@ -13,15 +12,14 @@ from paas.commands.reports import (
     listing,
     report,
     show_json,
-    show_report,
-    show_reports,
     show_values,
 )
+from paas.commands.scope import report_apps
 from paas.errors import PaasError, UsageError
 from paas.model import App
 from paas.options import show_size
 from paas.platform import Platform
-from paas.reporter import DETAIL, PROBLEM, STEP
+from paas.reporter import DETAIL, STEP
 from paas.volume import HostMount, Mount, Volume
 
 
@@ -158,10 +156,7 @@ def storage_report(context: Context, app: str | None, style: str, only: str | No
             "host-paths": [_words(m) for m in host_paths.mounts(context.platform, each)],
         }
 
-    if app:
-        show_report("storage", app, describe(context.app(app)), style, only)
-        return
-    show_reports("storage", {each.name: describe(each) for each in context.apps()}, style, only)
+    report_apps(context, "storage", app, describe, style, only)
 
 
 @command(
@@ -170,18 +165,12 @@ def storage_report(context: Context, app: str | None, style: str, only: str | No
     examples=("storage:destroy shop-uploads", "storage:destroy shop-uploads --force"),
 )
 @click.argument("volume")
-@click.option("--force", is_flag=True, help="Do not ask for the name.")
+@force_flag
 def storage_destroy(context: Context, volume: str, force: bool) -> None:
     """Delete a volume with all its files; refused while it is mounted in an app."""
     found = storage.find(context.platform, volume)
     if not force:
-        click.echo(f"{PROBLEM}This will delete {volume} and all its files", err=True)
-        click.echo(f'{PROBLEM}To proceed, type "{volume}"', err=True)
-        if sys.stdin.readline(200).strip() != volume:
-            raise PaasError(
-                f"Confirmation did not match {volume}: nothing was deleted",
-                hint=f"Type the name, or run: storage:destroy {volume} --force",
-            )
+        confirm(volume, f"{volume} and all its files", "storage:destroy")
     storage.destroy(context.platform, found)
     click.echo(f"{STEP}The volume {volume} is deleted")
 

@@ -1,7 +1,6 @@
 """The completion scripts in real shells, against a `paas` that says what it was asked."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -28,8 +27,6 @@ SHELLS = {
 def test_a_shell_asks_and_offers_what_it_was_told(
     shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed here")
     (tmp_path / "paas").write_text(PROGRAM)
     (tmp_path / "paas").chmod(0o755)
     completion.main([shell])
