@@ -68,6 +68,22 @@ def find_address(target: Target, *, private: bool) -> str:
     return outside.find_address(target.host, target.port, private=private, hint=hint)
 
 
+def judge_url(settings: Settings, url: str) -> str:
+    """Return what may keep notices from this URL, "" for nothing.
+
+    A name may get its address later, so that one without is only a doubt. Raises InvalidName for
+    what is no URL, and for an address that paas will not call.
+    """
+    target = parse_url(url)
+    try:
+        find_address(target, private=settings.notify_private)
+    except outside.Unknown as error:
+        return f"{error.message} here now: notices wait until it has one"
+    except Unavailable as error:
+        raise InvalidName(error.message, hint=error.hint) from error
+    return ""
+
+
 def secret_of(properties: Properties) -> str:
     """Return the instance's secret, which is made on first use."""
     stored = properties.get(None, TOPIC).get(SECRET)

@@ -6,7 +6,7 @@ from paas import webhooks
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import report, show_report, show_reports
 from paas.errors import UsageError
-from paas.reporter import DETAIL, STEP
+from paas.reporter import DETAIL, PROBLEM, STEP
 from paas.webhooks import TOPIC, URL
 
 KEYS = ("url", "global-url", "waiting", "last-error", "secret")
@@ -30,7 +30,8 @@ def notify_set(context: Context, app: str | None, url: str | None, *, is_global:
 
     They are POSTed as JSON and signed: X-Paas-Signature is sha256= and the HMAC-SHA256 of the body
     with the secret that notify:report shows to root. A delivery that fails is tried again for
-    about 15 hours. Only public addresses are called, unless the host's owner allows others.
+    about 15 hours. A URL with an address that is not public is refused, here and at each
+    delivery, unless the host's owner allows those inside: notify_private = true in paas.toml.
     """
     if is_global:
         url, app = app, None
@@ -38,14 +39,16 @@ def notify_set(context: Context, app: str | None, url: str | None, *, is_global:
     if url is None or (app is None and not is_global):
         raise UsageError("An app (or --global) and a URL are needed", hint="See notify:help")
     found = context.app(app) if app else None
+    doubt = webhooks.judge_url(context.platform.settings, url) if url else ""
     if url:
-        webhooks.parse_url(url)
         webhooks.secret_of(context.platform.store.properties)
     context.platform.store.properties.set(found.id if found else None, TOPIC, URL, url or None)
     whose = f"Notices of {app}" if app else "Notices of apps without a URL of their own"
     click.echo(f"{STEP}{whose} go to {url}" if url else f"{STEP}{whose} go nowhere")
     if url:
         click.echo(f"{DETAIL}Signed with the secret that `paas notify:report` shows on the host")
+    if doubt:
+        click.echo(f"{PROBLEM}{doubt}", err=True)
 
 
 @command(
