@@ -16,12 +16,12 @@ from paas.access import authorise
 from paas.commands.declare import REGISTRY, Access, Command, Context
 from paas.doors.control import Control, Interrupted
 from paas.doors.request import Request
-from paas.errors import DiskFull, Forbidden, PaasError, UsageError
+from paas.errors import DiskFull, Forbidden, PaasError
 from paas.implied import place_app, take_implied
 from paas.model import LOCAL_ADMIN, Actor
 from paas.platform import Platform
 from paas.sessions import hold_places
-from paas.show import nearest, show_error, topic_help, topics, verb_help
+from paas.show import explain_usage, nearest, show_error, topic_help, topics, verb_help
 from paas.trail import Trail
 from paas.workers import shielded
 
@@ -198,6 +198,4 @@ def call(command: Command, args: tuple[str, ...], context: Context) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
-        raise UsageError(
-            error.format_message(), hint=f"{command.topic}:help shows how it is typed"
-        ) from error
+        raise explain_usage(error, command) from error

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from inspect import cleandoc
 
+import click
+
 from paas.commands.declare import Access, Command
-from paas.errors import PaasError
+from paas.errors import PaasError, UsageError
 from paas.reporter import DETAIL, PROBLEM, WIDTH, clean
 
 WHO = {
@@ -29,6 +31,17 @@ def show_error(error: PaasError) -> None:
         lines = [*error.message.splitlines(), *details, *error.hint.splitlines()]
         with contextlib.suppress(OSError):  # nobody is there to read it
             sys.stderr.write("".join(f"{PROBLEM}{clean(line)}\n" for line in lines))
+
+
+def explain_usage(error: click.ClickException, command: Command) -> UsageError:
+    """Return what click refused, in our words where its own are about its inside."""
+    message = error.format_message().removesuffix(".")
+    param = error.param if isinstance(error, click.BadParameter) else None
+    if param and isinstance(param.type, click.Choice):
+        name = param.opts[0] if isinstance(param, click.Option) else str(param.name).upper()
+        message = f"{name} of {command.name} can only be {' or '.join(param.type.choices)}"
+    example = f"As in: {command.examples[0]}\n" if command.examples else ""
+    return UsageError(message, hint=f"{example}{command.topic}:help shows how it is typed")
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

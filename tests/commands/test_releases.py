@@ -95,3 +95,13 @@ def test_a_retention_that_is_no_number_is_refused(paas: Person, shop: App, value
 @pytest.mark.parametrize("version", ["v", "one", "v-1", "1.0"])
 def test_what_is_no_release_is_a_usage_error(paas: Person, shop: App, version: str) -> None:
     assert paas("releases:info", "shop", "--", version).status == 2
+
+
+@pytest.mark.parametrize("words", [("foo", "1"), ()])
+def test_a_setting_that_there_is_not_is_told_with_those_that_there_are(
+    paas: Person, shop: App, words: tuple[str, ...]
+) -> None:
+    typed = paas("releases:set", "shop", *words)
+    assert typed.status == 2
+    assert " !     KEY of releases:set can only be retention\n" in typed.err
+    assert " !     As in: releases:set shop retention 20\n" in typed.err
