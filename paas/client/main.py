@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from paas import __version__
 from paas.client import connection, verbs
 from paas.client.remote import find_remote, parse_host
 from paas.errors import NotFound, PaasError, UsageError
@@ -98,6 +99,10 @@ def without_host(verb: str) -> int:
     """Answer what needs no host. Raises NotFound for everything else."""
     if verb in HELP:
         sys.stdout.write(f"{verbs.HELP}\nNo host is known here. {TRY_LINK}\n")
+        return 0
+    if verb == "version":
+        sys.stdout.write(f"paas version {__version__} (of this client; no host is set)\n")
+        sys.stderr.write(f" !     {TRY_LINK}\n")
         return 0
     if verb == "complete":
         return 0

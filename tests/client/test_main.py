@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from paas import __version__
 from paas.client import connection
 from paas.client import main as client
 from paas.client.main import Line, parse, words_for
@@ -99,6 +100,15 @@ def test_help_needs_no_host(
 ) -> None:
     assert client.main([typed]) == 0
     assert "No host is known here. Try: paas link HOST" in capsys.readouterr().out
+
+
+def test_without_a_host_the_version_is_the_client_s(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert client.main(["version"]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"paas version {__version__} (of this client; no host is set)\n"
+    assert "paas link HOST" in said.err
 
 
 @pytest.mark.parametrize(
