@@ -75,10 +75,6 @@ class Crew:
                     self.submit(worker.again)
         self._start_waiting()
 
-    def next_limit(self) -> float | None:
-        """Return when the first limit is reached (monotonic); None without work."""
-        return min((worker.until for worker in self._workers), default=None)
-
     def busy(self) -> tuple[str, ...]:
         """Return the names of the jobs that are at work or wait."""
         return tuple(each.name for each in (*(w.job for w in self._workers), *self._waiting))

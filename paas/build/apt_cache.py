@@ -5,7 +5,6 @@ import hashlib
 import http.client
 import json
 import math
-import os
 import socket
 import struct
 import time
@@ -83,20 +82,6 @@ def apt_cache_url(settings: Settings) -> str | None:
     except Unavailable:  # no docker0: the build says so itself
         return None
     return url if _answers(url) else None
-
-
-def apt_cache_log(settings: Settings) -> tuple[str, ...]:
-    """Return the cache's own log: `time|I or O|bytes|client|file`, where I came from the mirror.
-
-    Raises Unavailable when the managed cache does not run.
-    """
-    with engine(settings) as client:
-        pid = _running(client, settings).attrs["State"]["Pid"]
-    # The log is on a tmpfs of the container, which the engine's archives do not show. The file is
-    # the container's: never follow a link from it, which would lead to a file of the host.
-    descriptor = os.open(f"/proc/{pid}/root{LOG}/apt-cacher.log", os.O_RDONLY | os.O_NOFOLLOW)
-    with open(descriptor, errors="replace") as file:  # noqa: PTH123 - opened with its flags
-        return tuple(file.read().splitlines())
 
 
 def trim_apt_cache(settings: Settings) -> None:

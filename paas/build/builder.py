@@ -83,23 +83,22 @@ class EngineBuilder:
     def build(
         self, app: App, plan: BuildPlan, source: Source, reporter: Reporter, *, no_cache: bool
     ) -> Image:
-        started = int(time.time())
         with engine(self._settings) as client:
             api: APIClient = client.api
             checked = check_dockerfile(plan.dockerfile, self._rules(app, plan, api))
             self._ensure_bases(api, checked, reporter, refresh=no_cache)
-            context = self._context(plan, checked, source, started)
+            context = self._context(plan, checked, source)
             query = self._query(app, plan, reporter, no_cache=no_cache)
             progress = self._run(str(api.api_version), query, context, reporter)
             if not progress.image:
                 raise explain(progress, checked.text)
-            image = _describe(api, progress.image, started)
+            image = _describe(api, progress.image)
             self._keep(api, app, image)
         return image
 
     def adopt(self, app: App, image: str) -> Image:
         with engine(self._settings) as client:
-            found = _describe(client.api, image, 0)
+            found = _describe(client.api, image)
             self._keep(client.api, app, found)
         return found
 
@@ -193,12 +192,12 @@ class EngineBuilder:
         for name in checked.images:
             ensure_image(api, name, self._logins(), reporter, refresh=refresh)
 
-    def _context(self, plan: BuildPlan, checked: Checked, source: Source, now: int) -> Context:
+    def _context(self, plan: BuildPlan, checked: Checked, source: Source) -> Context:
         extra = [(DOCKERFILE, checked.text.encode())]
         if self._settings.ca_bundle.is_file():
             extra.append((CA_FILE, self._settings.ca_bundle.read_bytes()))
         with bounded():
-            return make_context(source, plan.ignore, CONTEXT, tuple(extra), now)
+            return make_context(source, plan.ignore, CONTEXT, tuple(extra), int(time.time()))
 
     def _query(
         self, app: App, plan: BuildPlan, reporter: Reporter, *, no_cache: bool
@@ -295,11 +294,10 @@ def _arguments(plan: BuildPlan) -> dict[str, str]:
     return {k: v for k, v in plan.args.items() if not k.upper().startswith("BUILDKIT_")}
 
 
-def _describe(api: APIClient, image: str, started: int) -> Image:
-    """Return the image as the engine knows it; layers made since `started` are new."""
+def _describe(api: APIClient, image: str) -> Image:
+    """Return the image as the engine knows it."""
     try:
         found = api.inspect_image(image)  # type: ignore[no-untyped-call] # its stub lacks types
-        layers = api.history(image)  # type: ignore[no-untyped-call] # as above
     except APIError as error:
         raise BuildFailed(f"The image was lost right after its build: {error}") from error
     config: Mapping[str, Any] = found["Config"]
@@ -307,7 +305,6 @@ def _describe(api: APIClient, image: str, started: int) -> Image:
     return Image(
         id=found["Id"],
         size=found["Size"],
-        new_bytes=sum(layer["Size"] for layer in layers if layer["Created"] >= started),
         exposed=tuple(sorted(int(number) for number, kind in ports if kind == "tcp")),
         volumes=tuple(sorted(config.get("Volumes") or {})),
         command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),

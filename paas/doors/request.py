@@ -4,7 +4,7 @@ import array
 import os
 import socket
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from paas.doors import wire
@@ -51,10 +51,6 @@ class Request:
             raise ValueError("the environment is not on the list")
         if not all(value.isprintable() for value in (self.term, *(v for _, v in self.environ))):
             raise ValueError("the environment is not printable")  # NUL, say: no process can have it
-
-    def to_message(self) -> wire.Message:
-        """Return what `parse_request` reads."""
-        return asdict(self)
 
 
 def check_argv(argv: tuple[str, ...]) -> None:

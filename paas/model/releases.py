@@ -48,7 +48,6 @@ class Image:
 
     id: str
     size: int  # bytes
-    new_bytes: int = 0  # bytes in layers that this build added
     exposed: tuple[int, ...] = ()  # tcp ports of EXPOSE, ascending
     volumes: tuple[str, ...] = ()  # paths of VOLUME
     command: tuple[str, ...] = ()  # ENTRYPOINT + CMD

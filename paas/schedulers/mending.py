@@ -7,8 +7,6 @@ from docker.errors import APIError
 
 from paas.schedulers.engine import Engine
 
-SERVER_ERROR = 500
-
 
 def mend(engine: Engine, container_id: str, name: str) -> bool:
     """Do what base.Scheduler.mend says. Raises what the engine's connection raises.

@@ -122,14 +122,6 @@ class SqliteDeploys:
     def ids(self) -> frozenset[int]:
         return frozenset(row["id"] for row in self._database.rows("SELECT id FROM deploys"))
 
-    def last_duration(self, app: int) -> float | None:
-        row = self._database.row(
-            "SELECT finished_at - started_at FROM deploys WHERE app_id = ? AND state = 'done'"
-            " ORDER BY id DESC LIMIT 1",
-            app,
-        )
-        return float(row[0]) if row else None
-
     def _set_state(self, deploy: int, state: DeployState, error: str = "") -> None:
         self._database.execute(
             f"UPDATE deploys SET state = ?, error = ?, finished_at = ?, {STEPS},"  # noqa: S608 - constant

@@ -42,10 +42,6 @@ class SqliteKeys:
             raise NotFound(f"There is no ssh key named {name!r}", hint="See ssh-keys:list.")
         return _key(row)
 
-    def by_fingerprint(self, fingerprint: str) -> SshKey | None:
-        row = self._database.row("SELECT * FROM ssh_keys WHERE fingerprint = ?", fingerprint)
-        return _key(row) if row else None
-
     def list(self, user: str | None = None) -> tuple[SshKey, ...]:
         rows = self._database.rows(
             "SELECT * FROM ssh_keys WHERE user = coalesce(?, user) ORDER BY name", user

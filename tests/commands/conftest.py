@@ -92,7 +92,7 @@ class Person:
     def user(self, name: str, role: str = "", app: str = "", *, is_admin: bool = False) -> None:
         """Let there be a user with a key, and with a role at an app if one is given."""
         key = parse_key(name, public_key(name))
-        if not self.store.keys.by_fingerprint(key.fingerprint):
+        if key.fingerprint not in {each.fingerprint for each in self.store.keys.list()}:
             self.store.keys.add(key, is_admin=is_admin)
         if role:
             self.store.grants.set(self.store.apps.get(app).id, name, Role(role))

@@ -16,7 +16,6 @@ import pytest
 from docker.models.containers import Container
 
 from paas.build.apt_cache import (
-    apt_cache_log,
     apt_cache_url,
     bridge_address,
     container_name,
@@ -28,6 +27,7 @@ from paas.build.rootfs import find_image
 from paas.errors import Unavailable
 from paas.firewall import builds_table
 from paas.settings import Settings
+from tests.contracts.apt_cache_log import apt_cache_log
 
 pytestmark = pytest.mark.engine
 CACHE = "/var/cache/apt-cacher-ng"
@@ -114,8 +114,8 @@ def test_a_second_install_takes_the_package_from_the_cache(
 ) -> None:
     install_hello(engine, settings)
     install_hello(engine, settings)
-    lines = [line.split("|") for line in apt_cache_log(settings) if "/hello_" in line]
-    assert [line[1] for line in lines if line[1] in "IO"] == ["I", "O", "O"]
+    ways = [way for _, way, _, _, file in apt_cache_log(settings) if "/hello_" in file]
+    assert [way for way in ways if way in "IO"] == ["I", "O", "O"]
 
 
 def test_a_second_setup_keeps_the_container(
@@ -133,7 +133,7 @@ def test_a_stopped_cache_is_no_address_and_setup_starts_it_again(
     engine.containers.get(container_name(settings)).stop(timeout=1)
     assert apt_cache_url(settings) is None
     with pytest.raises(Unavailable, match="does not run"):
-        apt_cache_log(settings)
+        trim_apt_cache(settings)
     assert ensure_apt_cache(settings, print) == apt_cache_url(settings) is not None
 
 

@@ -53,7 +53,7 @@ def test_a_dockerfile_becomes_an_image_with_what_it_says(builder: Builder) -> No
     assert image.id.startswith("sha256:")
     assert (image.exposed, image.volumes) == ((8000,), ("/data",))
     assert image.command == ("serve", "/app")
-    assert 0 <= image.new_bytes < image.size
+    assert image.size > 0
 
 
 def test_an_image_is_named_by_its_content(builder: Builder) -> None:

@@ -76,9 +76,7 @@ def test_an_image_that_a_container_uses_stays_until_the_container_is_gone(
 def test_a_code_only_build_takes_dependencies_from_the_cache(workshop: Workshop) -> None:
     files = {"requirements.txt": str(uuid4())}
     assert "Dependencies: cached" not in workshop.build(STAGES, {**files, "app.py": "1"})[1]
-    image, text = workshop.build(STAGES, {**files, "app.py": "22"})
-    assert "Dependencies: cached" in text
-    assert 0 < image.new_bytes < 100  # the layers of one second count as one build's
+    assert "Dependencies: cached" in workshop.build(STAGES, {**files, "app.py": "22"})[1]
 
 
 def test_without_the_cache_all_steps_run(workshop: Workshop) -> None:
@@ -103,7 +101,8 @@ def test_the_certificates_leave_nothing_in_the_image(workshop: Workshop) -> None
     config = workshop.api.inspect_image(image.id)["Config"]  # type: ignore[no-untyped-call] # docker's stubs
     assert "paas-ca" not in str(config)
     made = workshop.build("FROM paas/stack\nRUN true\n")[0]
-    assert made.new_bytes == 0
+    stack = workshop.api.inspect_image(workshop.settings.stack)  # type: ignore[no-untyped-call] # docker's stubs
+    assert made.size == stack["Size"]
 
 
 def test_a_variable_of_the_image_wins_over_ours(workshop: Workshop) -> None:

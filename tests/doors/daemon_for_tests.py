@@ -140,8 +140,9 @@ class SmallPlatform:
 def open_store(settings: Settings, names: dict[str, str]) -> SqliteStore:
     """Return a database in which the owners of these fingerprints are users."""
     store = SqliteStore(settings)
+    known = {key.fingerprint for key in store.keys.list()}  # when the daemon is started again
     for fingerprint, name in names.items():
-        if not store.keys.by_fingerprint(fingerprint):  # the daemon is started again
+        if fingerprint not in known:
             store.keys.add(SshKey(name, "ssh-ed25519", "", fingerprint, 0.0))
     store.close()
     return store

@@ -77,7 +77,7 @@ class FakeBuilder:
         if self.too_large:
             raise BuildFailed("The image has 9.0 GB, more than an app may have")
         self.named.setdefault(app.id, set()).add(image)
-        return Image(id=image, size=1_000_000, new_bytes=1000)
+        return Image(id=image, size=1_000_000)
 
     def images(self, app: App) -> frozenset[str]:
         return frozenset(self.named.get(app.id, ()))
@@ -144,7 +144,6 @@ def _image(plan: BuildPlan, source: Source) -> Image:
     return Image(
         id=f"sha256:{content.hexdigest()}",
         size=1_000_000,
-        new_bytes=1000,
         exposed=tuple(ports),
         volumes=tuple(re.findall(r"^VOLUME (\S+)", plan.dockerfile, re.MULTILINE)),
         command=tuple(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from paas.build.apt_cache import apt_cache_log
 from paas.settings import load
+from tests.contracts.apt_cache_log import apt_cache_log
 from tests.journeys.instance import Instance, free_ports, running
 from tests.journeys.programs import Git
 from tests.journeys.test_hard_times import until
@@ -41,7 +41,7 @@ def wait_for(paas: Instance, ways: list[str]) -> None:
 
 def came(paas: Instance) -> list[str]:
     """Return how the package came, in the cache's own words: I from the mirror, O to a build."""
-    lines = [line.split("|") for line in apt_cache_log(load(paas.environ))]
+    lines = apt_cache_log(load(paas.environ))
     return [way for _, way, _, _, file in lines if f"/{PACKAGE}_" in file]
 
 

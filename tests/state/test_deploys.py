@@ -63,16 +63,6 @@ def test_deploys_are_listed_newest_first_and_per_app(store: SqliteStore, shop: A
     assert [d.id for d in store.deploys.list(limit=2)] == [third.id, second.id]
 
 
-def test_the_last_duration_is_that_of_the_last_success(store: SqliteStore, shop: App) -> None:
-    assert store.deploys.last_duration(shop.id) is None
-    deploy = start(store, shop)
-    store.deploys.advance(deploy.id, DeployState.DONE)
-    store.deploys.fail(start(store, shop).id, DeployState.FAILED, "x")
-    done = store.deploys.get(deploy.id)
-    assert done.finished_at
-    assert store.deploys.last_duration(shop.id) == done.finished_at - done.started_at
-
-
 def test_a_missing_deploy_is_not_found(store: SqliteStore) -> None:
     with pytest.raises(NotFound):
         store.deploys.advance(7, DeployState.BUILDING)

@@ -26,9 +26,6 @@ class Keys(Protocol):
     def remove(self, name: str) -> SshKey:
         """Remove and return a key. Raises NotFound."""
 
-    def by_fingerprint(self, fingerprint: str) -> SshKey | None:
-        """Return the key or None."""
-
     def list(self, user: str | None = None) -> tuple[SshKey, ...]:
         """Return all keys, or those of a user, by name."""
 

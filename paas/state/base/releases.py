@@ -115,9 +115,6 @@ class Deploys(Protocol):
     def ids(self) -> frozenset[int]:
         """Return the numbers of all deploys."""
 
-    def last_duration(self, app: int) -> float | None:
-        """Return how long the last DONE deploy took, in seconds."""
-
 
 class Recovery(Protocol):
     """What befell current processes, and what paas does about it; it outlives the daemon."""
