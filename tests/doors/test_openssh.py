@@ -31,6 +31,9 @@ UsePAM no
 PasswordAuthentication yes
 MaxStartups 100
 SetEnv PATH={etc}/bin:/usr/bin:/bin
+ForceCommand internal-sftp
+Subsystem sftp internal-sftp
+TrustedUserCAKeys {etc}/ca.pub
 """
 WRAPPER = """\
 #!/bin/sh
@@ -66,6 +69,8 @@ class BehindSshd(Running):
         wrapper.chmod(0o755)
         make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(etc / "host_key")]
         subprocess.run(make, check=True, timeout=60)
+        ca = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(etc / "ca")]
+        subprocess.run(ca, check=True, timeout=60)
         open_openssh_door(load(self.environ), str, etc)
         command = ["/usr/sbin/sshd", "-D", "-e", "-f", str(etc / "sshd_config")]
         with (self.root / "sshd.log").open("wb") as log:
@@ -109,6 +114,15 @@ def test_a_stranger_s_key_opens_nothing(door: BehindSshd) -> None:
     done = door.ssh("help", key="eve")
     assert done.returncode == 255
     assert b"Permission denied (publickey)" in done.stderr
+
+
+def test_a_certificate_of_the_host_s_authority_opens_nothing(door: BehindSshd) -> None:
+    """It has no forced command: it would have the shell of the doors' user."""
+    door.make_key("mallory")
+    sign = ["ssh-keygen", "-q", "-s", str(door.root / "ssh" / "ca"), "-I", "mallory"]
+    subprocess.run([*sign, "-n", door.user, str(door.root / "mallory.pub")], check=True, timeout=60)
+    done = door.ssh("id", key="mallory")
+    assert (done.returncode, done.stdout) == (255, b"")
 
 
 def test_there_is_no_shell_and_no_sftp(door: BehindSshd) -> None:
