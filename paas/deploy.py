@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from paas import builders, disk, docker_options, fleet, networks, ports, routing, scripts
+from paas import builders, declared, disk, docker_options, fleet, networks, ports, routing, scripts
 from paas.attempt import Attempt
 from paas.build.base import BuildPlan
 from paas.build_queue import Build
@@ -35,7 +35,8 @@ def deploy_source(attempt: Attempt, source: Source, options: PushOptions, keep: 
     """
     with undoing(attempt):
         candidate = scripts.bake(attempt, make_release(attempt, source, options))
-        release = activate(attempt, candidate, keep=keep)
+        config = declared.to_store(attempt, candidate)
+        release = activate(attempt, candidate, keep=keep, config=config)
     announce(attempt, release)
     return release
 
@@ -44,9 +45,10 @@ def make_release(attempt: Attempt, source: Source, options: PushOptions) -> Cand
     """Detect, build: turn a source into what may become a release. Changes nothing that runs."""
     platform = attempt.platform
     config = read_environment(platform, attempt.app)
-    attempt.reporter.hide(tuple(config.merged.values()))
     source = builders.view_of(platform, attempt.app, source)
     plan = builders.plan(platform, attempt.app, source)
+    config = declared.fill_in(attempt, config, plan.manifest.env)
+    attempt.reporter.hide(tuple(config.merged.values()))
     arguments = docker_options.build_arguments(platform, attempt.app, config.merged)
     plan = replace(plan, args={**plan.args, **arguments})
     _show_plan(plan, attempt.reporter)

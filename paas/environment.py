@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from paas.model import App, Release
+from paas.model import App, Candidate, Release
 from paas.platform import Platform
 
 
@@ -31,8 +31,8 @@ def read_environment(platform: Platform, app: App) -> Environment:
     return Environment(config.get(app.id), config.get(None))
 
 
-def environment_of(release: Release) -> Environment:
-    """Return what a release had, told apart again: to go back must pin no global var."""
+def environment_of(release: Release | Candidate) -> Environment:
+    """Return what a release has, told apart again: to go back must pin no global var."""
     own = {key: value for key, value in release.config.items() if key not in release.inherited}
     shared = {key: release.config[key] for key in release.inherited}
     return Environment(own, shared)

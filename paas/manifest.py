@@ -49,6 +49,16 @@ class CronTask:
 
 
 @dataclass(frozen=True)
+class Var:
+    """A config var that the app declares: what it is when nobody has set it."""
+
+    value: str = ""
+    is_secret: bool = False  # a random one is made
+    required: bool = True  # without a value the first deploy fails
+    sync: bool = False  # set anew with each deploy of code
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What an app.json says; empty without one."""
 
@@ -57,3 +67,4 @@ class Manifest:
     formation: Mapping[str, int] = field(default_factory=dict)  # process type -> quantity
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)  # by process type
     cron: tuple[CronTask, ...] = ()
+    env: Mapping[str, Var] = field(default_factory=dict)

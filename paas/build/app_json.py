@@ -1,7 +1,7 @@
-"""app.json: what it says of scripts, formation, health checks and cron, read strictly; as in Dokku.
+"""app.json: what it says of scripts, formation, health checks, cron and env, read strictly.
 
-Keys that belong to others (Heroku's addons, env, ...) are allowed and named in a note. Comments
-are allowed, as in Dokku.
+As in Dokku. Keys that belong to others (Heroku's addons, ...) are allowed and named in a note.
+Comments are allowed.
 """
 
 import json
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paas.errors import BuildFailed, InvalidName
-from paas.manifest import Check, CheckKind, CronTask, Manifest, Overlap
-from paas.model import process_type
+from paas.manifest import Check, CheckKind, CronTask, Manifest, Overlap, Var
+from paas.model import config_key, process_type
 from paas.schedule import parse_schedule
 from paas.source import Source
 
@@ -21,13 +21,11 @@ MAX_DEPTH = 20
 MAX_COMMAND = 4096  # bytes, as of a Procfile's line
 MOST = 29  # processes of one type: the addresses of an app's subnet
 WORDS = frozenset(["name", "description", "keywords", "website", "repository", "logo", "$schema"])
-UNUSED = ("addons", "buildpacks", "environments", "image", "stack", "success_url")
-OTHERS = {name: f"{name} is not used" for name in UNUSED} | {
-    "env": "env sets no config vars here: config:set does"
-}
+OTHERS = ("addons", "buildpacks", "environments", "image", "stack", "success_url")
 TASK_KEYS = ("command", "schedule", "concurrency_policy", "maintenance")
 MOST_TASKS = 100
-READ = ("scripts", "formation", "healthchecks", "cron")
+READ = ("scripts", "formation", "healthchecks", "cron", "env")
+VAR_KEYS = ("description", "value", "generator", "required", "sync")
 # A string, a comment, or a bracket: what lies between them does not matter.
 PARTS = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/|[\[{]|[\]}]', re.DOTALL)
 NUMBERS = {
@@ -59,16 +57,19 @@ def parse(text: str) -> tuple[Manifest, tuple[str, ...]]:
     for key in whole:
         if key not in {*READ, *WORDS, *OTHERS}:
             raise _broken(f"{key!r} is not known", f"What is read: {', '.join(READ)}")
-    notes = [f"app.json: {OTHERS[key]}" for key in whole if key in OTHERS]
-    predeploy, postdeploy, unused = _scripts(_object(whole.get("scripts", {}), "scripts"))
+    unused = [key for key in whole if key in OTHERS]
+    predeploy, postdeploy, more = _scripts(_object(whole.get("scripts", {}), "scripts"))
+    unused += more
     checks = {}
     for name, listed in _object(whole.get("healthchecks", {}), "healthchecks").items():
         checks[_process(name, "healthchecks")], more = _checks(listed, f"healthchecks.{name}")
         unused += more
     formation = _formation(_object(whole.get("formation", {}), "formation"))
     cron, more = _tasks(whole.get("cron", []))
-    notes += [f"app.json: {key} is not used" for key in (*unused, *more)]
-    return Manifest(predeploy, postdeploy, formation, checks, cron), tuple(notes)
+    unused += more
+    env, more = _vars(_object(whole.get("env", {}), "env"))
+    notes = tuple(f"app.json: {key} is not used" for key in (*unused, *more))
+    return Manifest(predeploy, postdeploy, formation, checks, cron, env), notes
 
 
 def _load(text: str) -> object:
@@ -148,6 +149,30 @@ def _task(entry: Object, place: str) -> CronTask:
     except InvalidName as error:
         raise _broken(f"{place}: {error.message}", error.hint) from error
     return CronTask(schedule, command, Overlap(overlap), maintenance)
+
+
+def _vars(env: Object) -> tuple[dict[str, Var], list[str]]:
+    """Return the declared config vars, and what is not used; a text is a value."""
+    found, unused = {}, []
+    for name, said in env.items():
+        place = f"env.{name}"
+        entry = {"value": said} if isinstance(said, str) else _object(said, place)
+        unused += [f"{place}.{key}" for key in entry if key not in VAR_KEYS]
+        try:
+            found[config_key(name)] = _var(entry, place)
+        except InvalidName as error:  # PORT, say: Heroku's apps have it there
+            unused.append(f"{place} ({error.message})")
+    return found, unused
+
+
+def _var(entry: Object, place: str) -> Var:
+    value, generator = entry.get("value", ""), entry.get("generator")
+    if not isinstance(value, str) or generator not in {None, "secret"}:
+        raise _broken(f"{place} is not as it should be", 'Give a text, or "generator": "secret".')
+    flags = {"required": entry.get("required", True), "sync": entry.get("sync", False)}
+    if not all(isinstance(flag, bool) for flag in flags.values()):
+        raise _broken(f"{place}: required and sync are true or false")
+    return Var(value, is_secret=generator == "secret", **flags)
 
 
 def _formation(formation: Object) -> dict[str, int]:

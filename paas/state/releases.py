@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from paas.errors import NotFound
-from paas.manifest import Check, CheckKind, CronTask, Manifest, Overlap
+from paas.manifest import Check, CheckKind, CronTask, Manifest, Overlap, Var
 from paas.model import ProcessType, Release
 from paas.state.database import Database
 
@@ -82,4 +82,5 @@ def _manifest_from(stored: Mapping[str, Any]) -> Manifest:
     cron = tuple(
         CronTask(**{**task, "overlap": Overlap(task["overlap"])}) for task in stored.get("cron", ())
     )
-    return Manifest(**{**stored, "checks": checks, "cron": cron})
+    env = {key: Var(**var) for key, var in stored.get("env", {}).items()}
+    return Manifest(**{**stored, "checks": checks, "cron": cron, "env": env})

@@ -4,7 +4,7 @@ import pytest
 
 from paas.build.app_json import MAX_BYTES, parse, read_manifest
 from paas.errors import BuildFailed
-from paas.manifest import Check, CheckKind, CronTask, Manifest, Overlap
+from paas.manifest import Check, CheckKind, CronTask, Manifest, Overlap, Var
 from tests.fakes.source import TreeSource
 
 WHOLE = """
@@ -77,6 +77,27 @@ def test_jobs_are_read_and_what_they_do_not_use_is_named() -> None:
     assert notes == ("app.json: cron[1].name is not used",)
 
 
+def test_vars_are_read_as_heroku_writes_them_and_what_nobody_may_set_is_named() -> None:
+    env = {
+        "A": "text",
+        "B": {"description": "why", "value": "b", "required": False},
+        "C": {"generator": "secret", "sync": True},
+        "D": {"prompt": "x"},
+        "PORT": "5000",
+    }
+    manifest, notes = parse(json.dumps({"env": env}))
+    assert manifest.env == {
+        "A": Var("text"),
+        "B": Var("b", required=False),
+        "C": Var(is_secret=True, sync=True),
+        "D": Var(),
+    }
+    assert notes == (
+        "app.json: env.D.prompt is not used",
+        "app.json: env.PORT (PORT is set by paas itself) is not used",
+    )
+
+
 def test_without_a_file_nothing_is_said() -> None:
     assert read_manifest(TreeSource({"a": "b"})) == (Manifest(), ())
 
@@ -111,6 +132,10 @@ def test_without_a_file_nothing_is_said() -> None:
         (cron_twice("*/5 * * * *"), "cron[1] stands there twice"),
         (cron_with("concurrency_policy", "never"), "cron[0] is not as it should be"),
         (cron_with("maintenance", "yes"), "cron[0] is not as it should be"),
+        ('{"env": {"A": 1}}', "env.A is not an object"),
+        ('{"env": {"A": {"value": 1}}}', "env.A is not as it should be"),
+        ('{"env": {"A": {"generator": "uuid"}}}', "env.A is not as it should be"),
+        ('{"env": {"A": {"required": "no"}}}', "env.A: required and sync are true or false"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(text: str, cause: str) -> None:
