@@ -13,7 +13,7 @@ from paas.errors import StartFailed
 from paas.manifest import CronTask, Overlap
 from paas.model import SYSTEM, App
 from paas.tasks import CronJob, Run, RunKind
-from tests.fakes.scheduler import Program
+from tests.fakes.engine import Program
 from tests.world import World, make_world
 
 NOON = 1_795_262_400.0  # a Saturday, 12:00 UTC

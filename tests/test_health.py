@@ -13,7 +13,8 @@ from paas.errors import StartFailed
 from paas.manifest import Check
 from paas.model import App, Container, ContainerRole
 from paas.schedulers.base import Listener, ProcessSpec
-from tests.fakes.scheduler import FakeScheduler, Program
+from tests.fakes.engine import Program
+from tests.fakes.scheduler import FakeScheduler
 
 APP = App(1, "shop", 0, 0.0)
 ADDRESS = "127.77.0.3"

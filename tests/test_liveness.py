@@ -9,7 +9,7 @@ from paas import operate
 from paas.crew import Job
 from paas.liveness import Liveness
 from paas.model import Container, ContainerRole
-from tests.fakes.scheduler import Program, serve
+from tests.fakes.engine import Program, serve
 from tests.world import ANNA, World, make_world
 
 SAID = {"healthchecks": {"web": [{"type": "liveness", "path": "/up", "attempts": 2, "wait": 10}]}}

@@ -16,7 +16,7 @@ from paas.errors import (
     UsageError,
 )
 from paas.model import Container, ContainerRole, DeployState
-from tests.fakes.scheduler import Program
+from tests.fakes.engine import Program
 from tests.world import ANNA, CRASHES, World, make_world
 
 TWO = "web: serve\nworker: work"

@@ -11,7 +11,7 @@ from paas.errors import InvalidName, UsageError
 from paas.model import ContainerRole, DeployState
 from paas.operate import Cause
 from paas.reconcile import Reconciler
-from tests.fakes.scheduler import Program
+from tests.fakes.engine import Program
 from tests.world import ANNA, CRASHES, HANGS, World, make_world
 
 

@@ -15,13 +15,16 @@ from paas.model import Actor, App, Release
 from paas.platform import Platform
 from paas.settings import Settings
 from paas.state.store import SqliteStore
+from tests.builders import ready_store
 from tests.fakes.builder import FakeBuilder
+from tests.fakes.engine import Program
 from tests.fakes.proxy import FakeProxy
 from tests.fakes.repos import APP_JSON, FakeRepos
-from tests.fakes.scheduler import FakeScheduler, Program
+from tests.fakes.scheduler import FakeScheduler
 
 ANNA = Actor("anna", is_admin=True)
 CRASHES = "crash"  # the command of a process that exits with 1 at once
+PATIENCE = 0.1  # seconds: in one process, nobody lets go of a lock meanwhile
 HANGS = "hang"  # the command of a process that opens no port
 
 
@@ -54,7 +57,7 @@ class World:
             builder=self.builder,
             repos=self.repos,
             hooks=Hooks(self.settings.hooks),
-            locks=Locks(self.settings.locks),
+            locks=Locks(self.settings.locks, PATIENCE),
         )
 
     def push(
@@ -113,7 +116,7 @@ def make_world(root: Path, **settings: int) -> Iterator[World]:
         disk_reserve=0,
         **{"health_timeout": 1, **settings},  # type: ignore[arg-type]  # all of them are numbers
     )
-    world = World(chosen, SqliteStore(chosen))
+    world = World(chosen, ready_store(chosen))
     try:
         yield world
     finally:

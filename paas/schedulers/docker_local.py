@@ -103,14 +103,6 @@ class DockerLocal:
     def watch(self) -> EngineWatch:
         return EngineWatch(self._settings, str(self._engine.api.api_version), TIMEOUT)
 
-    def has_image(self, image_id: str) -> bool:
-        with self._engine.answering():
-            try:
-                self._engine.api.inspect_image(image_id)  # type: ignore[no-untyped-call] # docker's stubs
-            except NotFound:
-                return False
-        return True
-
     def stop(
         self,
         container_ids: Sequence[str],

@@ -5,8 +5,8 @@ import pytest
 
 from paas.model import App
 from tests.commands.conftest import Person
+from tests.fakes.engine import Program
 from tests.fakes.repos import APP_JSON
-from tests.fakes.scheduler import Program
 
 
 def values(paas: Person) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 
 from paas.model import App
 from tests.commands.conftest import Person, started_with
-from tests.fakes.scheduler import Program
+from tests.fakes.engine import Program
 
 
 def test_a_set_value_reaches_a_new_release_and_is_never_echoed(paas: Person, shop: App) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from paas.model import App
 from tests.commands.conftest import Person
-from tests.fakes.scheduler import Program
+from tests.fakes.engine import Program
 
 
 @pytest.fixture

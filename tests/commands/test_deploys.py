@@ -7,7 +7,7 @@ import pytest
 
 from paas.model import LOCAL_ADMIN, App, Deploy, DeployState
 from tests.commands.conftest import Person
-from tests.fakes.scheduler import Program
+from tests.fakes.engine import Program
 
 
 def unfinished(paas: Person, shop: App) -> Deploy:

@@ -10,7 +10,7 @@ from paas.log_stream import LogStream
 from paas.model import LOCAL_ADMIN, App, ContainerRole
 from paas.schedulers.base import LogLine
 from tests.commands.conftest import Person
-from tests.fakes.scheduler import Program
+from tests.fakes.engine import Program
 
 
 def web(paas: Person) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from paas.model import App
 from tests.commands.conftest import Person
-from tests.fakes.scheduler import Program
+from tests.fakes.engine import Program
 
 
 def test_the_detected_port_is_listed(paas: Person, shop: App) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from paas.model import App, End, EndKind
 from tests.commands.conftest import Person
+from tests.fakes.engine import Program
 from tests.fakes.repos import APP_JSON
-from tests.fakes.scheduler import Program
 
 
 def report(paas: Person) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from paas.model import App, Desired
 from tests.commands.conftest import Person
-from tests.fakes.scheduler import Program
+from tests.fakes.engine import Program
 
 
 def test_all_apps_are_restarted_and_those_that_fail_are_told(paas: Person, shop: App) -> None:

@@ -6,7 +6,7 @@ from paas.commands.debug import mask
 from paas.model import App
 from paas.schedulers.base import Beside
 from tests.commands.conftest import Person
-from tests.fakes.scheduler import Program
+from tests.fakes.engine import Program
 
 SAYS = "say something"
 

@@ -1,173 +1,15 @@
 """The seam to whatever runs containers. A scheduler decides nothing: it starts what it is told."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from paas.model import App, Finding, ProcessState, SecurityOptions
+from paas.model import App, Finding
 from paas.network import Link, SharedNetwork
-from paas.volume import HostMount, Mount
-
-
-@dataclass(frozen=True)
-class Resources:
-    """How much of the host a process may take. Sizes are bytes."""
-
-    cpus: float = 1.0
-    memory: int | None = None  # None: what its security options say, else the host's default
-    reserved: int | None = None  # kept for it when the host runs short
-
-
-@dataclass(frozen=True)
-class ProcessSpec:
-    """One container to be. Its name is derived: `<instance>-<app>.<type>.<slot>.<deploy id>`."""
-
-    app: App
-    deploy_id: int
-    process_type: str
-    slot: int
-    image: str  # id, sha256:...
-    command: str | None  # a shell line; None: the image's own command
-    config: Mapping[str, str]
-    port: int
-    address: str  # IPv4 in the app's subnet
-    options: SecurityOptions = field(default_factory=SecurityOptions)
-    volumes: tuple[str, ...] = ()  # VOLUME paths of the image, covered by sized tmpfs
-    resources: Resources = field(default_factory=Resources)
-    mounts: tuple[Mount, ...] = ()
-    host_mounts: tuple[HostMount, ...] = ()
-    log_megabytes: int = 10  # per file of its log, of which there are three
-    links: tuple[Link, ...] = ()  # shared networks, beside the app's own
-
-
-def process_name(instance: str, app: str, process_type: str, slot: int, deploy_id: int) -> str:
-    """Return the name of a process's container: `<instance>-<app>.<type>.<slot>.<deploy id>`."""
-    return f"{instance}-{app}.{process_type}.{slot}.{deploy_id}"
-
-
-class Change(StrEnum):
-    """What can happen to a container, as far as anybody here wants to know."""
-
-    STARTED = "start"
-    ENDED = "die"
-    OUT_OF_MEMORY = "oom"
-    STOPPED = "stop"  # by whoever asked the engine; it has ended then
-    SIGNALLED = "kill"  # somebody asked the engine for it: what ends now did not crash
-    REMOVED = "destroy"
-    RENAMED = "rename"
-    PAUSED = "pause"
-
-
-@dataclass(frozen=True)
-class Event:
-    """One change of one container of this instance."""
-
-    container_id: str
-    change: Change
-    exit_code: int | None = None  # of one that ENDED
-    name: str = field(default="", compare=False)  # the container's, as it was then
-
-
-class Watch(Protocol):
-    """An open stream of events, to wait for with select()."""
-
-    def fileno(self) -> int:
-        """Return the descriptor that becomes readable when read() has something to say."""
-
-    def read(self) -> tuple[Event, ...]:
-        """Return what has happened since the last call; never wait.
-
-        Raises EngineUnavailable when the stream has ended.
-        """
-
-    def close(self) -> None:
-        """Close the stream."""
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What the engine says of one container of this instance."""
-
-    id: str
-    name: str
-    state: ProcessState
-    exit_code: int | None = None
-    oom_killed: bool = False
-    started_at: float = 0.0  # seconds since the epoch
-    finished_at: float = 0.0
-    pid: int = 0  # on the host, 0 when not running
-    address: str = ""
-    restarts: int = 0
-    memory: int = 0  # the limit in bytes; containers() does not fill this, pid, times and restarts
-    beside: frozenset[str] = frozenset()  # names of the networks it is on beside the app's own
-
-
-class Window(Protocol):
-    """The window of whoever types: its size now, and when it changes."""
-
-    size: tuple[int, int]  # rows, columns
-
-    def on_resize(self, callback: Callable[[int, int], None]) -> None:
-        """Call `callback(rows, columns)` when the size changes, from any thread."""
-
-
-@dataclass(frozen=True)
-class Streams:
-    """What a command reads and writes: descriptors, so that every byte passes unchanged.
-
-    With a `window` the command has a terminal, and `stdout` gets all it writes.
-    """
-
-    stdin: int | None  # None: no input
-    stdout: int
-    stderr: int
-    window: Window | None = None
-
-
-@dataclass(frozen=True)
-class Beside:
-    """Namespaces to join: those of a running container of the same app.
-
-    With capabilities the tools run as root in their own container, with nothing but these.
-    """
-
-    container_id: str
-    capabilities: tuple[str, ...] = ()  # "SYS_PTRACE"
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What one container uses; counters since its start. Bytes and seconds."""
-
-    at: float
-    cpu: float
-    memory: int
-    memory_limit: int
-    received: int
-    sent: int
-    read: int
-    written: int
-    pids: int
-
-
-@dataclass(frozen=True)
-class Listener:
-    """A listening TCP socket inside a container."""
-
-    address: str  # "0.0.0.0", "127.0.0.1", "::", ...
-    port: int
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """One line a process wrote, with the engine's time (seconds since the epoch)."""
-
-    at: float
-    process: str  # "web.1"
-    text: str
-    is_stderr: bool
+from paas.schedulers.base.events import Watch
+from paas.schedulers.base.observed import Listener, LogLine, Observed, Usage
+from paas.schedulers.base.process import ProcessSpec
+from paas.schedulers.base.streams import Beside, Streams
 
 
 class Scheduler(Protocol):
@@ -224,9 +66,6 @@ class Scheduler(Protocol):
 
     def watch(self) -> Watch:
         """Open the stream of what happens to this instance's containers from now on."""
-
-    def has_image(self, image_id: str) -> bool:
-        """Return whether the engine has the image."""
 
     def stop(
         self,
