@@ -186,9 +186,22 @@ class Settings:
 
     @property
     def ssh_command(self) -> str:
-        """What users type to reach this instance: `ssh -p 2222 paas@paas.localhost`."""
-        port = "" if self.ssh_port == 22 else f"-p {self.ssh_port} "  # noqa: PLR2004 - RFC 4253
+        """What users type to reach this instance: `ssh -p 2222 paas@paas.localhost`.
+
+        Where the host's own sshd is a door too, that one: often no other port is open.
+        """
+        port = f"-p {self._way_in} " if self._way_in else ""
         return f"ssh {port}{self.door_user}@{self.host}"
+
+    def remote(self, app: str) -> str:
+        """Return the URL that users give to git for an app."""
+        port = f":{self._way_in}" if self._way_in else ""
+        return f"ssh://{self.door_user}@{self.host}{port}/{app}"
+
+    @property
+    def _way_in(self) -> int:
+        """The port that users have to name, 0 for ssh's own."""
+        return 0 if self.openssh or self.ssh_port == 22 else self.ssh_port  # noqa: PLR2004 - RFC 4253
 
     def proxy_to(self, host: str) -> str:
         """Return the proxy through which a host outside is reached, "" for none."""

@@ -67,3 +67,12 @@ def test_the_hosts_own_proxy_is_used_unless_the_file_says_another() -> None:
     assert load({"https_proxy": "socks5://proxy:1"}, nowhere).https_proxy == ""
     with pytest.raises(UsageError):
         load({"PAAS_HTTPS_PROXY": "proxy:3128"}, nowhere)
+
+
+def test_users_are_shown_the_port_that_they_have_to_name() -> None:
+    plain = Settings()
+    assert plain.ssh_command == "ssh -p 2222 paas@localhost"
+    assert plain.remote("shop") == "ssh://paas@localhost:2222/shop"
+    behind = Settings(openssh=True)
+    assert behind.ssh_command == "ssh paas@localhost"
+    assert behind.remote("shop") == "ssh://paas@localhost/shop"

@@ -29,7 +29,7 @@ def apps_create(context: Context, app: str) -> None:
     """Create an app. A push to a name that does not exist does the same."""
     context.create_app(app)
     settings = context.platform.settings
-    remote = f"ssh://{settings.door_user}@{settings.host}:{settings.ssh_port}/{app}"
+    remote = settings.remote(app)
     click.echo(f"Creating {app}... done")
     click.echo(f"{DETAIL}Push to it: git remote add paas {remote} && git push paas HEAD:main")
 

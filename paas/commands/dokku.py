@@ -128,7 +128,7 @@ def _show(
         f"{MILESTONE}{taken} of {len(results)} apps {'can be' if is_dry else 'are'} taken over"
     )
     settings = context.platform.settings
-    url = f"ssh://{settings.door_user}@{settings.host}:{settings.ssh_port}/APP"
+    url = settings.remote("APP")
     click.echo(f"{DETAIL}Now push each: git remote add paas {url} && git push paas HEAD:main")
 
 
