@@ -31,10 +31,14 @@ class Holder:
 
 
 class Locks:
-    """The locks of one instance. One holder works per app, one waits, the newest waiter wins."""
+    """The locks of one instance. One holder works per app, one waits, the newest waiter wins.
 
-    def __init__(self, directory: Path) -> None:
+    `patience` is how long a command waits for an app's lock, unless it says otherwise.
+    """
+
+    def __init__(self, directory: Path, patience: float = PATIENCE) -> None:
         self._directory = directory
+        self._patience = patience
 
     @contextmanager
     def app(
@@ -44,7 +48,7 @@ class Locks:
         reason: str,
         *,
         waiting: Callable[[Holder], None] | None = None,
-        patience: float = PATIENCE,
+        patience: float | None = None,
     ) -> Iterator[None]:
         """Hold the app's lock; if it is not free within `patience` seconds, wait or give up.
 
@@ -53,7 +57,8 @@ class Locks:
         """
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self._directory / f"app-{app_id}.lock", "a+b") as file:  # noqa: PTH123 - flock wants a descriptor
-            if not _try_lock_for(file.fileno(), patience):
+            limit = self._patience if patience is None else patience
+            if not _try_lock_for(file.fileno(), limit):
                 holder = _read_holder(file.fileno())
                 if waiting is None:
                     raise Conflict(

@@ -1,7 +1,10 @@
 """Nouns for tests: apps, deploys and releases in a real SQLite file."""
 
 from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from paas.model import LOCAL_ADMIN, App, Candidate, Container, Image, ProcessType, Release
 from paas.settings import Settings
@@ -10,6 +13,23 @@ from paas.state.store import SqliteStore
 
 def make_store(root: Path) -> SqliteStore:
     return SqliteStore(Settings(root=root))
+
+
+def ready_store(settings: Settings) -> SqliteStore:
+    """Return a store whose file is a copy of one that was made, and migrated, once."""
+    if settings.root.is_dir() and not settings.database.exists():
+        settings.database.touch(0o600)
+        settings.database.write_bytes(_empty_database())
+    return SqliteStore(settings)
+
+
+@cache
+def _empty_database() -> bytes:
+    with TemporaryDirectory() as folder:
+        settings = Settings(root=Path(folder))
+        with closing(SqliteStore(settings)) as store:
+            store.apps.list()
+        return settings.database.read_bytes()
 
 
 def make_candidate(

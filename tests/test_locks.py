@@ -24,7 +24,7 @@ def hold(locks: Locks, reader: int, writer: int) -> int:
 
 @pytest.fixture
 def locks(tmp_path: Path) -> Locks:
-    return Locks(tmp_path)
+    return Locks(tmp_path, patience=0.1)
 
 
 def test_a_held_lock_says_who_works(locks: Locks) -> None:
@@ -35,6 +35,15 @@ def test_a_held_lock_says_who_works(locks: Locks) -> None:
         pass
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+
+
+def test_a_lock_that_is_let_go_of_in_time_is_waited_for(locks: Locks, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    pid = hold(locks, reader, writer)
+    os.read(reader, 1)
+    threading.Timer(0.2, os.kill, (pid, signal.SIGKILL)).start()
+    with Locks(tmp_path, patience=30).app(1, "ben", "ps:restart"):
+        assert os.waitpid(pid, os.WNOHANG)[0] == pid
 
 
 def test_a_full_disk_keeps_nobody_from_a_lock(

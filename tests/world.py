@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paas import push
+from paas.health import GRACE
 from paas.hooks import Hooks
 from paas.locks import Locks
 from paas.model import Actor, App, Release
@@ -117,6 +118,7 @@ def make_world(root: Path, **settings: int) -> Iterator[World]:
         **{"health_timeout": 1, **settings},  # type: ignore[arg-type]  # all of them are numbers
     )
     world = World(chosen, ready_store(chosen))
+    world.scheduler.head_start = GRACE
     try:
         yield world
     finally:

@@ -16,13 +16,14 @@ import pytest
 from paas import dispatch
 from paas.doors.control import Control
 from paas.doors.request import Request
+from paas.health import GRACE
 from paas.hooks import Hooks
 from paas.keys import parse_key
 from paas.locks import Locks
 from paas.model import App, Role
 from paas.platform import Platform
 from paas.settings import Settings
-from paas.state.store import SqliteStore
+from tests.builders import ready_store
 from tests.fakes.builder import FakeBuilder
 from tests.fakes.proxy import FakeProxy
 from tests.fakes.repos import FakeRepos
@@ -56,6 +57,7 @@ class Person:
 
     def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.scheduler = FakeScheduler()
+        self.scheduler.head_start = GRACE
         self.proxy = FakeProxy()
         self.builder = FakeBuilder()
         self.repos = FakeRepos()
@@ -65,7 +67,7 @@ class Person:
             network=self._claim_network(),
             disk_reserve=0,
         )
-        self.store = SqliteStore(self.settings)
+        self.store = ready_store(self.settings)
         self._capsys = capsys
         self._stdin = pytest.MonkeyPatch()
 
@@ -79,7 +81,7 @@ class Person:
             builder=self.builder,
             repos=self.repos,
             hooks=Hooks(self.settings.hooks),
-            locks=Locks(self.settings.locks),
+            locks=Locks(self.settings.locks, patience=0.1),
         )
 
     def __call__(self, *argv: str, text_in: str | bytes = "") -> Typed:

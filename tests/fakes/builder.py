@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -130,6 +131,7 @@ class FakeBuilder:
         reporter.detail(f"1 steps, {1 if cached else 0} cached")
 
 
+@cache
 def _packs() -> tuple[Buildpack, ...]:
     return load(BUILDPACKS)
 

@@ -60,6 +60,7 @@ class FakeEngine:
         self.instance = instance
         self.images: set[str] | None = None  # None: every image exists
         self.is_down = False
+        self.head_start = 0.0  # seconds that a process counts as up when it starts
         self.shared: dict[str, dict[str, Link]] = {}  # network -> container -> its place
         self.range_is_taken = False
         self.running: dict[str, Running] = {}
@@ -151,7 +152,7 @@ class FakeEngine:
             self._name(spec),
             ProcessState.RUNNING,
             oom_killed=program.oom_killed,
-            started_at=time.time(),
+            started_at=time.time() - self.head_start,
             pid=1,
             address=spec.address,
             memory=spec.options.memory or 512 * 1024 * 1024,
