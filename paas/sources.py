@@ -10,6 +10,7 @@ from paas.attempt import open_attempt
 from paas.git.base import Note, Push, PushOptions, Remote
 from paas.model import App, Release
 from paas.operate import Cause
+from paas.origins import SYNC, Origin, note_origin, public_part
 from paas.platform import Platform
 from paas.reporter import STEP, TerminalSink
 from paas.source import NewFile
@@ -17,8 +18,13 @@ from paas.source import NewFile
 FIRST_BRANCH = "main"
 
 
-def deploy_files(
-    platform: Platform, app: App, by: Cause, files: Iterable[NewFile], note: Note
+def deploy_files(  # noqa: PLR0913, PLR0917 - what is deployed, who asked, and where it is from
+    platform: Platform,
+    app: App,
+    by: Cause,
+    files: Iterable[NewFile],
+    note: Note,
+    origin: Origin,
 ) -> Release | None:
     """Commit these files and deploy them; None if the branch holds just these already.
 
@@ -29,7 +35,10 @@ def deploy_files(
         now = platform.store.apps.by_id(app.id)
         branch = gitset.deploy_branch(platform, now) or FIRST_BRANCH
         with platform.repos.offer(now, branch, files, note) as push:
-            return _deploy(platform, now, by, push) if push else None
+            if push is None:
+                return None
+            note_origin(platform, app, push.new, origin)
+            return _deploy(platform, now, by, push)
 
 
 def sync(
@@ -43,22 +52,29 @@ def sync(
     return platform.repos.fetch(app, remote, ref, branch)
 
 
-def deploy_fetched(platform: Platform, app: App, by: Cause, push: Push) -> Release:
+def deploy_fetched(platform: Platform, app: App, by: Cause, remote: Remote, push: Push) -> Release:
     """Deploy what sync() fetched; its branch is the one that deploys from now on."""
     with platform.locks.app(app.id, by.actor.name, by.reason):
         pipeline.end_abandoned(platform, app)
         now = platform.store.apps.by_id(app.id)
+        _note_remote(platform, app, remote, push)
         release = _deploy(platform, now, by, push)
         platform.store.apps.set_deploy_branch(app.id, push.branch)
         return release
 
 
-def store_fetched(platform: Platform, app: App, by: Cause, push: Push) -> None:
+def store_fetched(platform: Platform, app: App, by: Cause, remote: Remote, push: Push) -> None:
     """Keep what sync() fetched for ps:rebuild, without a deploy. Raises Conflict."""
     with platform.locks.app(app.id, by.actor.name, by.reason):
         identity.refuse_locked(platform, app)
+        _note_remote(platform, app, remote, push)
         platform.repos.take(platform.store.apps.by_id(app.id), push)
         platform.store.apps.set_deploy_branch(app.id, push.branch)
+
+
+def _note_remote(platform: Platform, app: App, remote: Remote, push: Push) -> None:
+    detail = f"{public_part(remote.url)}#{push.new}"
+    note_origin(platform, app, push.new, Origin(SYNC, detail))
 
 
 def _deploy(platform: Platform, app: App, by: Cause, push: Push) -> Release:

@@ -8,12 +8,14 @@ from paas.commands.declare import Access, Context, command
 from paas.commands.reports import date, listing, report, show_list
 from paas.commands.scope import report_apps
 from paas.model import App
+from paas.origins import origin_of
 from paas.platform import Platform
 from paas.reporter import DETAIL, PROBLEM
 
 KEYS = (
     "created-at",
     "deploy-branch",
+    "deploy-source",
     "deploy-source-metadata",
     "deploying",
     "locked",
@@ -88,11 +90,14 @@ def apps_report(context: Context, app: str | None, style: str, only: str | None)
 
 def _describe(platform: Platform, app: App) -> dict[str, object]:
     current = platform.store.releases.current(app.id)
+    commit = current.commit if current else None
+    origin = origin_of(platform, app, commit) if commit else None
     lock = identity.find_lock(platform, app)
     values = (
         date(app.created_at),
         app.deploy_branch,
-        current.commit if current else None,
+        origin.kind if origin else None,
+        origin.detail if origin else None,
         platform.locks.holder(app.id) is not None,
         lock is not None,
         lock.actor if lock else None,

@@ -18,6 +18,7 @@ from paas.errors import Forbidden, InvalidName, UsageError
 from paas.git.base import Note
 from paas.model import App
 from paas.operate import Cause
+from paas.origins import ARCHIVE, DOCKER_IMAGE, Origin, public_part
 from paas.platform import Platform
 from paas.reporter import DETAIL, STEP
 from paas.source import NewFile
@@ -62,7 +63,8 @@ def git_from_archive(context: Context, app: str, words: tuple[str, ...], kind: s
             with outside.within(settings.fetch_timeout, ascii(url)[1:-1]):
                 outside.download(url, file, bounds.size, check, settings, trusted)
         file.seek(0)
-        _deploy(context, found, read_archive(file, kind, bounds), note)
+        origin = Origin(ARCHIVE, "" if url == "-" else public_part(url))
+        _deploy(context, found, read_archive(file, kind, bounds), note, origin)
 
 
 @command(
@@ -86,7 +88,8 @@ def git_from_image(
     _check_image(image)
     files = list(_read_folder(context, build_dir)) if build_dir else []
     files.append(NewFile("Dockerfile", FILE, f"FROM {image}\n".encode()))
-    _deploy(context, found, files, _note(context, author, f"Image {image}"))
+    note = _note(context, author, f"Image {image}")
+    _deploy(context, found, files, note, Origin(DOCKER_IMAGE, image))
     context.platform.store.properties.set(found.id, gitset.TOPIC, gitset.SOURCE_IMAGE, image)
 
 
@@ -112,7 +115,8 @@ def git_load_image(context: Context, app: str, image: str, author: tuple[str, ..
         file.seek(0)
         click.echo(f"{STEP}Loading {image}")
         alias = platform.builder.load_source(found, file, image)
-    _deploy(context, found, [NewFile("Dockerfile", FILE, f"FROM {alias}\n".encode())], note)
+    files = [NewFile("Dockerfile", FILE, f"FROM {alias}\n".encode())]
+    _deploy(context, found, files, note, Origin(DOCKER_IMAGE, image))
     platform.store.properties.set(found.id, gitset.TOPIC, gitset.SOURCE_IMAGE, image)
     platform.builder.keep_source(found, alias)
 
@@ -154,9 +158,9 @@ def git_sync(  # noqa: PLR0913, PLR0917 - what is typed, name by name
         release = platform.store.releases.current(found.id)
         is_new = release is None or release.commit != push.new
         if when == "always" or (when == "new" and is_new):
-            sources.deploy_fetched(platform, found, by, push)
+            sources.deploy_fetched(platform, found, by, remote, push)
             return
-        sources.store_fetched(platform, found, by, push)
+        sources.store_fetched(platform, found, by, remote, push)
         state = "it is what is deployed" if not is_new else f"to deploy it: ps:rebuild {app}"
         click.echo(f'{DETAIL}{push.branch} is {push.new[:7]} "{push.subject}"; {state}')
 
@@ -167,10 +171,12 @@ def _check_image(image: str) -> str:
     return image
 
 
-def _deploy(context: Context, app: App, files: Iterable[NewFile], note: Note) -> None:
+def _deploy(
+    context: Context, app: App, files: Iterable[NewFile], note: Note, origin: Origin
+) -> None:
     context.control.outlive_client()
     by = Cause(context.actor, str(click.get_current_context().info_name))
-    if sources.deploy_files(context.platform, app, by, files, note) is None:
+    if sources.deploy_files(context.platform, app, by, files, note, origin) is None:
         click.echo(f"{STEP}{UNCHANGED} {app.name}")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from paas import origins
 from paas.errors import BuildFailed, Unavailable
 from paas.model import App
 from tests.commands.conftest import Person
@@ -23,6 +24,11 @@ def archive(files: dict[str, bytes]) -> bytes:
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return file.getvalue()
+
+
+def source_of(paas: Person) -> tuple[str, str]:
+    told = paas("apps:report", "shop", "--app-deploy-source").out.strip()
+    return told, paas("apps:report", "shop", "--app-deploy-source-metadata").out.strip()
 
 
 @pytest.fixture
@@ -105,11 +111,32 @@ def test_a_wrong_archive_is_refused(
     assert paas("git:from-archive", *words, text_in=b"").status == status
 
 
+def test_the_source_is_that_of_what_is_live_and_follows_a_rollback(paas: Person, shop: App) -> None:
+    pushed = paas.store.releases.get(shop.id, 1).commit
+    assert source_of(paas) == ("git-push", pushed)
+    for tag in ("one", "two"):
+        assert paas("git:from-image", "shop", f"registry.example.org/shop:{tag}").status == 0
+    assert paas("config:set", "shop", "A=1").status == 0
+    assert source_of(paas) == ("docker-image", "registry.example.org/shop:two")
+    assert paas("releases:rollback", "shop", "v2").status == 0
+    assert source_of(paas) == ("docker-image", "registry.example.org/shop:one")
+    assert paas("releases:rollback", "shop", "v1").status == 0
+    assert source_of(paas) == ("git-push", pushed)
+
+
+def test_sources_of_what_was_never_live_are_forgotten(paas: Person, shop: App) -> None:
+    for number in range(3):
+        paas.builder.error = BuildFailed("The build stopped")
+        assert paas("git:from-image", "shop", f"registry.example.org/shop:{number}").status == 1
+    assert len(paas.store.properties.get(shop.id, origins.TOPIC)) == 1
+
+
 def test_an_image_becomes_a_dockerfile(paas: Person, empty: App) -> None:
     typed = paas("git:from-image", "shop", "registry.example.org/shop:1.2")
     assert typed.status == 0, typed.err
     assert "FROM registry.example.org/shop:1.2" in paas.builder.builds[-1].plan.dockerfile
     assert paas("git:report", "shop", "--git-source-image").out == "registry.example.org/shop:1.2\n"
+    assert source_of(paas) == ("docker-image", "registry.example.org/shop:1.2")
     assert (
         "No changes detected" in paas("git:from-image", "shop", "registry.example.org/shop:1.2").out
     )
@@ -149,12 +176,15 @@ def test_a_folder_of_the_host_is_for_root(paas: Person, empty: App, tmp_path: Pa
 
 def test_sync_stores_and_deploys_only_on_demand(paas: Person, empty: App) -> None:
     paas.repos.remote = CODE
-    url = "https://git.example.org/shop.git"
+    url = "https://token@git.example.org/shop.git"
     typed = paas("git:sync", "shop", url)
     assert (typed.status, "to deploy it: ps:rebuild shop" in typed.out) == (0, True)
+    assert source_of(paas) == ("", "")
     assert paas.store.apps.get("shop").version is None
     assert paas("git:sync", "--build-if-changes", "shop", url).status == 0
     assert paas.store.apps.get("shop").version == 1
+    commit = paas.store.releases.get(empty.id, 1).commit
+    assert source_of(paas) == ("git-sync", f"https://git.example.org/shop.git#{commit}")
     assert "it is what is deployed" in paas("git:sync", "--build-if-changes", "shop", url).out
     assert paas.store.apps.get("shop").version == 1
     assert paas("git:sync", "--build", "shop", url).status == 0
