@@ -18,6 +18,8 @@ from paas.errors import InvalidName
 from paas.model import Certificate, domain_name
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
@@ -41,6 +43,8 @@ class Facts:
     starts_at: dt.datetime
     expires_at: dt.datetime
     is_self_signed: bool
+    serial: str  # hexadecimal, as openssl prints it
+    fingerprint: str  # SHA-256, in pairs
 
 
 def read_certificate(data: bytes) -> Certificate:
@@ -66,6 +70,7 @@ def read_certificate(data: bytes) -> Certificate:
 def describe(certificate: Certificate) -> Facts:
     """Return what the certificate says of itself."""
     from cryptography import x509  # noqa: PLC0415 - see the top
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - see the top
 
     leaf = x509.load_pem_x509_certificate(certificate.chain.encode())
     return Facts(
@@ -75,7 +80,25 @@ def describe(certificate: Certificate) -> Facts:
         starts_at=leaf.not_valid_before_utc,
         expires_at=leaf.not_valid_after_utc,
         is_self_signed=leaf.issuer == leaf.subject,
+        serial=f"{leaf.serial_number:02X}".rjust(2, "0"),
+        fingerprint=leaf.fingerprint(hashes.SHA256()).hex(":").upper(),
     )
+
+
+def is_trusted(certificate: Certificate, bundle: Path) -> bool:
+    """Whether browsers that trust the host's authorities trust it (RFC 5280 path validation)."""
+    from cryptography import x509  # noqa: PLC0415 - see the top
+    from cryptography.x509 import verification  # noqa: PLC0415 - see the top
+
+    leaf, *issuers = x509.load_pem_x509_certificates(certificate.chain.encode())
+    try:
+        roots = x509.load_pem_x509_certificates(bundle.read_bytes())
+        name = x509.DNSName(certificate.names[0].replace("*", "any", 1))
+        policy = verification.PolicyBuilder().store(verification.Store(roots))
+        policy.build_server_verifier(name).verify(leaf, issuers)
+    except (OSError, ValueError, IndexError, verification.VerificationError):
+        return False
+    return True
 
 
 def generate(domain: str) -> Certificate:

@@ -3,13 +3,15 @@
 import datetime as dt
 import io
 import tarfile
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from paas.certificates import describe, generate, read_certificate
+from paas.certificates import describe, generate, is_trusted, read_certificate
 from paas.errors import InvalidName
 from paas.model import Certificate
 
@@ -122,3 +124,47 @@ def test_a_generated_one_lives_a_year_and_says_that_it_is_self_signed() -> None:
     assert facts.is_self_signed
     assert (facts.expires_at - NOW).days in {364, 365}
     assert facts.hostnames == ("shop.example.org",)
+
+
+def issued(key: ec.EllipticCurvePrivateKey, domain: str | None = None) -> x509.Certificate:
+    """Return an authority's own certificate; with a domain, one that it gave for it."""
+    usage = x509.KeyUsage(
+        **dict.fromkeys(
+            ("digital_signature", "key_cert_sign", "crl_sign"),  # as authorities have it
+            True,
+        ),
+        **dict.fromkeys(
+            ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
+        ),
+        encipher_only=False,
+        decipher_only=False,
+    )
+    theirs = new_key() if domain else key
+    made = x509.CertificateBuilder(name("root"), name(domain or "root"), theirs.public_key(), 9)
+    made = made.not_valid_before(NOW - dt.timedelta(days=1))
+    made = made.not_valid_after(NOW + dt.timedelta(days=9))
+    made = made.add_extension(x509.BasicConstraints(ca=not domain, path_length=None), critical=True)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    made = made.add_extension(issuer, critical=False)
+    if domain:
+        names = x509.SubjectAlternativeName([x509.DNSName(domain)])
+        server = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        made = made.add_extension(names, critical=False).add_extension(server, critical=False)
+    else:
+        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        made = made.add_extension(usage, critical=True).add_extension(own, critical=False)
+    return made.sign(key, hashes.SHA256())
+
+
+@pytest.mark.parametrize("domain", ["shop.example.org", "*.example.org"])
+def test_what_an_authority_of_the_host_signed_is_trusted_and_nothing_else(
+    tmp_path: Path, domain: str
+) -> None:
+    root = new_key()
+    bundle = tmp_path / "ca.crt"
+    bundle.write_bytes(issued(root).public_bytes(serialization.Encoding.PEM))
+    leaf = issued(root, domain).public_bytes(serialization.Encoding.PEM).decode()
+    assert is_trusted(Certificate(leaf, "", (domain,)), bundle)
+    assert not is_trusted(Certificate(leaf, "", ("www.elsewhere.org",)), bundle)
+    assert not is_trusted(SHOP, bundle)
+    assert not is_trusted(Certificate(leaf, "", (domain,)), tmp_path / "none")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from paas import certificates, routing, vhosts
+from paas.certificates import Facts
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import report
 from paas.commands.scope import report_apps
@@ -14,7 +15,17 @@ from paas.errors import Conflict, Forbidden, NotFound, PaasError, UsageError
 from paas.model import App, Certificate
 from paas.reporter import DETAIL, PROBLEM, STEP, clean
 
-KEYS = ("enabled", "hostnames", "expires-at", "starts-at", "issuer", "subject", "self-signed")
+KEYS = (
+    "enabled",
+    "hostnames",
+    "expires-at",
+    "starts-at",
+    "issuer",
+    "subject",
+    "serial",
+    "fingerprint",
+    "verified",
+)
 
 
 @command(
@@ -93,13 +104,13 @@ def certs_show(context: Context, app: str, part: str) -> None:
 @command(
     "certs:report",
     access=Access.VIEWER,
-    examples=("certs:report", "certs:report shop --certs-expires-at"),
+    examples=("certs:report", "certs:report shop --ssl-expires-at"),
 )
 @click.argument("app", required=False)
-@report("certs", *KEYS)
+@report("ssl", *KEYS)
 def certs_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Describe the certificate of an app, or of all apps."""
-    report_apps(context, "certs", app, lambda each: _describe(context, each), style, only)
+    report_apps(context, "ssl", app, lambda each: _describe(context, each), style, only)
 
 
 def _get(context: Context, app: App) -> Certificate:
@@ -173,9 +184,19 @@ def _describe(context: Context, app: App) -> dict[str, object]:
         _date(facts.starts_at),
         facts.issuer,
         facts.subject,
-        facts.is_self_signed,
+        facts.serial,
+        facts.fingerprint,
+        _judge(context, certificate, facts),
     )
     return dict(zip(KEYS, values, strict=True))
+
+
+def _judge(context: Context, certificate: Certificate, facts: Facts) -> str:
+    """Return what Dokku says of it; there, what is not trusted is always called self signed."""
+    if facts.is_self_signed:
+        return "self signed"
+    trusted = certificates.is_trusted(certificate, context.platform.settings.ca_bundle)
+    return "verified by a certificate authority" if trusted else "not verified"
 
 
 def _date(time: dt.datetime) -> str:

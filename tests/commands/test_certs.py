@@ -1,6 +1,7 @@
 """certs:* as they are typed."""
 
 import json
+import re
 
 import pytest
 
@@ -57,6 +58,10 @@ def test_the_report_tells_names_and_dates_but_no_key(paas: Person, shop: App) ->
     told = json.loads(paas("certs:report", "shop", "--format", "json").out)
     assert told["enabled"] is True
     assert told["hostnames"] == [DOMAIN]
+    assert paas("certs:report", "shop", "--ssl-hostnames").out == f"{DOMAIN}\n"
+    assert paas("certs:report", "shop", "--ssl-verified").out == "self signed\n"
+    assert re.fullmatch(r"([0-9A-F]{2}:){31}[0-9A-F]{2}", told["fingerprint"])
+    assert "shop ssl information" in paas("certs:report", "shop").out
     assert "PRIVATE" not in paas("certs:report", "shop").out
     assert paas("certs:show", "shop", "key").out.startswith("-----BEGIN PRIVATE KEY-----")
 
