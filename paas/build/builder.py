@@ -22,7 +22,7 @@ from paas.build.engine_build import BuildRequest, run_build
 from paas.build.explain import explain
 from paas.build.images import load_images, save_images
 from paas.build.leftovers import forget_contexts, note_steps, take_notes
-from paas.build.limits import check_limits, limit_builds
+from paas.build.limits import check_limits, limited
 from paas.build.orphans import remove_orphans
 from paas.build.patience import bounded
 from paas.build.progress import Progress
@@ -212,7 +212,6 @@ class EngineBuilder:
     def _run(
         self, version: str, query: Mapping[str, str], context: Context, reporter: Reporter
     ) -> Progress:
-        limit_builds(self._settings)
         attempts: list[Progress] = []
 
         def new_feed() -> Callable[[Mapping[str, Any]], None]:
@@ -222,7 +221,8 @@ class EngineBuilder:
         settings = self._settings
         request = BuildRequest(settings.engine, version, query, settings.build_timeout)
         try:
-            run_build(request, context, new_feed, Room(settings).is_short)
+            with limited(settings):
+                run_build(request, context, new_feed, Room(settings).is_short)
         finally:
             spans = (span for attempt in attempts for span in attempt.spans())
             note_steps(settings.run / "contexts", spans)
