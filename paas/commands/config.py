@@ -9,7 +9,7 @@ import click
 
 from paas import operate
 from paas.commands.declare import Access, Context, command
-from paas.commands.reports import heading, listing, show_json, show_list
+from paas.commands.reports import listing, show_json, show_list, title
 from paas.commands.scope import choose, for_all
 from paas.envfile import quote
 from paas.environment import Environment, read_environment
@@ -144,7 +144,7 @@ def config_show(
     if style == "json":
         show_json(dict(values))
         return
-    heading(f"{_name(found)} env vars")
+    title(f"{_name(found)} env vars")
     width = max(map(len, values), default=0) + 1
     for key, value in values.items():
         line = clean(value).replace("\n", "\\n")

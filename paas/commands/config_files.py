@@ -45,10 +45,11 @@ def config_export(
     """Print all config vars in a form that a shell, docker or a program reads.
 
     FORMAT is exports, envfile, docker-args, docker-args-keys, shell, pretty, json, json-list or
-    pack-keys.
+    pack-keys. On a terminal what would steer it is left out.
     """
     found, _ = choose(context, app, (), is_global=is_global)
-    click.echo(FORMATS[style](read_values(context, found, merged=merged)), color=True)
+    shown = FORMATS[style](read_values(context, found, merged=merged))
+    click.echo(clean(shown) if sys.stdout.isatty() else shown, color=True)  # as config:get
 
 
 @command(
@@ -61,6 +62,8 @@ def config_export(
 @with_shared
 def config_bundle(context: Context, app: str | None, is_global: bool, merged: bool) -> None:
     """Print a tar with a file per config var, named by its key."""
+    if sys.stdout.isatty():
+        raise UsageError("A tar is not for a terminal", hint="As in: config:bundle APP > vars.tar")
     found, _ = choose(context, app, (), is_global=is_global)
     sys.stdout.buffer.write(bundle(read_values(context, found, merged=merged)))
     sys.stdout.flush()

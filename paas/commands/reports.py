@@ -70,23 +70,25 @@ def quiet_flags(topic: str, *keys: str) -> Callable[[Function], Function]:
     return decorate
 
 
+def title(text: str) -> None:
+    """Print a header on a terminal only, as Dokku does: programs read what is below it."""
+    if sys.stdout.isatty():
+        heading(text)
+
+
 def heading(text: str) -> None:
     """Print a header, unless --quiet was typed."""
     if not click.get_current_context().meta.get(QUIET):
         click.echo(f"{MILESTONE}{text}")
 
 
-def show_list(title: str, names: Iterable[str], style: str) -> None:
-    """Print names, one per line, or as a JSON array.
-
-    The title stands on a terminal only, as with Dokku: programs read names.
-    """
+def show_list(header: str, names: Iterable[str], style: str) -> None:
+    """Print names below a title(), one per line, or as a JSON array."""
     names = list(names)
     if style == JSON:
         click.echo(json.dumps(names))
         return
-    if sys.stdout.isatty():
-        heading(title)
+    title(header)
     for name in names:
         click.echo(clean(name))
 

@@ -108,12 +108,21 @@ def test_unset_removes_and_says_what_was_not_set(paas: Person, shop: App) -> Non
 def test_show_aligns_and_keys_has_no_values(paas: Person) -> None:
     paas("apps:create", "new")
     paas("config:set", "new", "A=1", "LONGER=two\nlines\x1b[2J\x07")
-    assert paas("config:show", "new").out == (
-        "=====> new env vars\nA:       1\nLONGER:  two\\nlines\n"
-    )
+    assert paas("config:show", "new").out == "A:       1\nLONGER:  two\\nlines\n"
     assert json.loads(paas("config:show", "new", "--format", "json").out)["A"] == "1"
     assert paas("config:keys", "new", "--quiet").out == "A\nLONGER\n"
     assert json.loads(paas("config:keys", "new", "--format", "json").out) == ["A", "LONGER"]
+
+
+def test_show_has_dokku_s_header_on_a_terminal_only(
+    paas: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paas("apps:create", "new")
+    paas("config:set", "new", "A=1")
+    assert paas("config:show", "new").out == "A:  1\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert paas("config:show", "new").out == "=====> new env vars\nA:  1\n"
+    assert paas("config:show", "new", "--quiet").out == "A:  1\n"
 
 
 def test_a_missing_app_is_exit_20(paas: Person) -> None:

@@ -2,15 +2,17 @@
 
 import io
 import json
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from paas.envfile import bundle
+from paas.envfile import FORMATS, bundle
 from paas.model import App
 from tests.commands.conftest import Person, started_with
 
+RAW = {"exports", "envfile", "docker-args", "shell", "pretty"}  # the others escape, or have keys
 WILD = "two\nlines \"q\" 'a' $HOME `x` \\ !\r#"
 
 
@@ -50,6 +52,27 @@ def test_what_was_exported_can_be_imported_byte_by_byte(paas: Person, style: str
     stored = [paas.store.config.get(paas.store.apps.get(name).id) for name in ("old", "new")]
     assert stored[0] == stored[1]
     assert "two" not in typed.out
+
+
+@pytest.mark.parametrize("style", FORMATS)
+def test_no_format_steers_a_terminal_and_a_pipe_gets_every_byte(
+    paas: Person, monkeypatch: pytest.MonkeyPatch, style: str
+) -> None:
+    paas("apps:create", "new")
+    paas("config:set", "new", "A=x\x1b]0;owned\x07\x9b2Jy\ttab")
+    piped = paas("config:export", "--format", style, "new").out
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shown = paas("config:export", "--format", style, "new").out
+    assert not set(shown) & set("\x1b\x07\x9b")
+    assert ("\x1b]0;owned\x07" in piped) == (style in RAW)
+
+
+def test_a_bundle_is_not_written_to_a_terminal(
+    paas: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paas("apps:create", "new")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert paas("config:bundle", "new").status == 2
 
 
 def test_an_import_makes_one_release_and_replaces_on_demand(paas: Person, shop: App) -> None:
