@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -259,6 +259,12 @@ def run_here(settings: Settings, argv: tuple[str, ...]) -> int:
     return dispatch.handle(build_platform(settings), request, os.geteuid(), Control())
 
 
+def stream_of(descriptor: int) -> str:
+    """Return what systemd.exec(5) has JOURNAL_STREAM say of a descriptor: device:inode."""
+    found = os.fstat(descriptor)
+    return f"{found.st_dev}:{found.st_ino}"
+
+
 def run_in_fork(run: Callable[[], NoReturn]) -> NoReturn:
     """Run in a fresh fork; whatever happens, the supervisor's stack is never returned to."""
     try:
@@ -285,15 +291,18 @@ def refuse(connection: socket.socket, say: str) -> None:
         wire.send(connection, {"exit": 75, "say": say})
 
 
-def open_log(path: Path) -> None:
-    """Log to `path`; at 10 MiB the old log is put aside at start."""
+def open_log(path: Path, environ: Mapping[str, str] = os.environ) -> None:
+    """Log to `path`, and to the journal below systemd; at 10 MiB the old log is put aside."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
-    logging.basicConfig(
-        filename=path,
-        level=logging.INFO,
-        format="%(asctime)s %(process)d %(levelname)s %(message)s",
-    )
+    to_file = logging.FileHandler(path)
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    handlers: list[logging.Handler] = [to_file]
+    if environ.get("JOURNAL_STREAM") == stream_of(2):  # else it is not the journal that we write to
+        journal = os.fdopen(os.dup(2), "w")  # a request's standard error becomes the client's
+        handlers.append(logging.StreamHandler(journal))
+        handlers[-1].setFormatter(logging.Formatter("%(process)d %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=handlers)
     logging.raiseExceptions = False  # a log that cannot be written tells no client of it
     logging.getLogger("dulwich").setLevel(logging.WARNING)  # it tells each client's capabilities

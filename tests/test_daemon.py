@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -361,3 +362,22 @@ def test_systemd_hears_that_the_daemon_is_ready(tmp_path: Path) -> None:
 
 def test_without_systemd_nobody_is_told() -> None:
     assert not notify.send("READY=1", {})
+
+
+LOGS = """
+import logging, os, pathlib, sys
+from paas.daemon import open_log, stream_of
+told = {"it": stream_of(2), "another": "8:1"}[sys.argv[2]]
+open_log(pathlib.Path(sys.argv[1]), {"JOURNAL_STREAM": told})
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # as a request does
+logging.getLogger("paas").info("hello")
+"""
+
+
+@pytest.mark.parametrize(("stream", "heard"), [("it", True), ("another", False)])
+def test_the_journal_gets_the_log_too(tmp_path: Path, stream: str, heard: bool) -> None:
+    log = tmp_path / "paas.log"
+    command = [sys.executable, "-c", LOGS, str(log), stream]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    assert log.read_text().endswith("INFO hello\n")
+    assert done.stderr.endswith("INFO hello\n") == heard
