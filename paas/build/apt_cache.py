@@ -207,8 +207,7 @@ def _status(url: str, target: str, timeout: float) -> int | None:
 
 def _check_mirror(container: Container, url: str, settings: Settings) -> None:
     """Fetch one small file through the cache; stop a cache that would only break builds."""
-    sources = apt_sources(settings.suite) or _own_sources(container)
-    _, mirror, suite, _ = sources[0].split()
+    _, mirror, suite, _ = apt_sources(settings.suite)[0].split()
     deadline = time.monotonic() + START_TIMEOUT
     while not _answers(url) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -223,13 +222,6 @@ def _check_mirror(container: Container, url: str, settings: Settings) -> None:
         details=tuple(log),
         hint='Check the network, then run: paas setup (or set apt_cache = "off" in paas.toml)',
     )
-
-
-def _own_sources(container: Container) -> tuple[str, ...]:
-    """Return the lines that mmdebstrap wrote into the cache's own image."""
-    output = container.exec_run(["cat", "/etc/apt/sources.list"]).output
-    text = output if isinstance(output, bytes) else b"".join(output)
-    return tuple(line for line in text.decode().splitlines() if line.startswith("deb "))
 
 
 def _running(client: docker.DockerClient, settings: Settings) -> Container:

@@ -9,6 +9,8 @@ SHIPPED = Path("/usr/share/ca-certificates")
 CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 ONE_LINE = re.compile(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s", re.MULTILINE)
 DEB822 = re.compile(r"^URIs:\s*(.+)$", re.MULTILINE | re.IGNORECASE)
+DEBIAN = "http://deb.debian.org/debian"
+KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MIRROR = re.compile(r"https?://\S+?/(debian|debian-security)/?")
 
 
@@ -16,22 +18,25 @@ def apt_sources(suite: str, etc: Path = Path("/etc/apt")) -> tuple[str, ...]:
     """Return the sources.list lines of `suite`, from the mirrors that the host itself uses.
 
     A company host may reach no other mirror. A mirror is an http(s) address whose path ends in
-    `/debian` (`/debian-security`), as sources.list(5) shows them. () when the host names none:
-    mmdebstrap(1) then takes Debian's own.
+    `/debian` (`/debian-security`), as sources.list(5) shows them. A host that names none, such as
+    Ubuntu, takes Debian's own.
     """
-    found: dict[str, str] = {}
-    for address in _addresses(etc):
-        if match := MIRROR.fullmatch(address):
-            found.setdefault(match[1], address.rstrip("/"))
-    if "debian" not in found:
-        return ()
-    main = found["debian"]
+    found = _mirrors(etc)
+    main = found.get("debian", DEBIAN)
     security = found.get("debian-security", f"{main}-security")
     return (
         f"deb {main} {suite} main",
         f"deb {main} {suite}-updates main",
         f"deb {security} {suite}-security main",
     )
+
+
+def debian_keys(etc: Path = Path("/etc/apt")) -> tuple[str, ...]:
+    """Return the option of mmdebstrap(1) by which it trusts Debian; () where the host's apt does.
+
+    The keys of a company's own mirror are among those that the host's apt trusts.
+    """
+    return () if "debian" in _mirrors(etc) else (f"--keyring={KEYS}",)
 
 
 def apt_proxy() -> str | None:
@@ -61,6 +66,14 @@ def local_authorities(bundle: Path, shipped: Path = SHIPPED) -> tuple[str, ...]:
     }
     found = CERTIFICATE.findall(bundle.read_text(errors="replace"))
     return tuple(dict.fromkeys(c for c in found if c not in known))
+
+
+def _mirrors(etc: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for address in _addresses(etc):
+        if match := MIRROR.fullmatch(address):
+            found.setdefault(match[1], address.rstrip("/"))
+    return found
 
 
 def _addresses(etc: Path) -> Iterator[str]:

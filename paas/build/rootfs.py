@@ -15,7 +15,7 @@ import requests
 from docker.errors import DockerException, ImageNotFound
 from docker.models.images import Image
 
-from paas.build.debian import apt_sources, local_authorities
+from paas.build.debian import KEYS, apt_sources, debian_keys, local_authorities
 from paas.engine_api import api_version
 from paas.errors import EngineUnavailable, Unavailable
 from paas.settings import Settings
@@ -122,6 +122,7 @@ def _bootstrap(settings: Settings, rootfs: RootFs, archive: Path, proxy: str | N
         *(f"--aptopt={option}" for option in APT_OPTIONS),
         *(f"--dpkgopt={option}" for option in DPKG_OPTIONS),
         *(f"--customize-hook={hook}" for hook in hooks),
+        *debian_keys(),
         settings.suite,
         str(archive),
         *sources,
@@ -129,8 +130,8 @@ def _bootstrap(settings: Settings, rootfs: RootFs, archive: Path, proxy: str | N
     environment = os.environ | {"TMPDIR": str(SCRATCH), "LC_ALL": "C.UTF-8"}
     if proxy:  # by variable, not by --aptopt: options stay in the image
         environment["http_proxy"] = proxy
-    where = f" from {sources[0]}" if sources else ""
-    run_tool(argv, f"Debian {settings.suite} could not be fetched{where}", environment)
+    failure = f"Debian {settings.suite} could not be fetched from {sources[0]}"
+    run_tool(argv, failure, environment)
 
 
 def _trust_hooks(rootfs: RootFs, authorities: Path) -> tuple[str, ...]:
@@ -161,10 +162,15 @@ def run_tool(argv: list[str], failure: str, environment: dict[str, str] | None =
         raise Unavailable(failure, details=(str(error),), hint="Run bootstrap.sh again.") from error
     if done.returncode:
         raise Unavailable(
-            failure,
-            details=tuple(done.stdout.splitlines()[-12:]),
-            hint="Check the network and the host's apt sources, then run: paas setup",
+            failure, details=tuple(done.stdout.splitlines()[-12:]), hint=_hint(done.stdout)
         )
+
+
+def _hint(output: str) -> str:
+    """Return what helps; apt-secure(8) ends its lines about missing keys with NO_PUBKEY."""
+    if "NO_PUBKEY" in output:
+        return f"{KEYS} lacks newer keys: install Debian's newer debian-archive-keyring.deb"
+    return "Check the network and the host's apt sources, then run: paas setup"
 
 
 def _import(settings: Settings, rootfs: RootFs, archive: Path) -> str:

@@ -2,13 +2,18 @@ from pathlib import Path
 
 import pytest
 
-from paas.build.debian import apt_sources, local_authorities
+from paas.build.debian import KEYS, apt_sources, debian_keys, local_authorities
 
 PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
 
 
-def test_without_a_mirror_of_the_host_mmdebstrap_chooses(tmp_path: Path) -> None:
-    assert apt_sources("trixie", tmp_path) == ()
+def test_a_host_that_names_no_mirror_takes_debian_s_own_and_its_keys(tmp_path: Path) -> None:
+    assert apt_sources("trixie", tmp_path) == (
+        "deb http://deb.debian.org/debian trixie main",
+        "deb http://deb.debian.org/debian trixie-updates main",
+        "deb http://deb.debian.org/debian-security trixie-security main",
+    )
+    assert debian_keys(tmp_path) == (f"--keyring={KEYS}",)
 
 
 def test_updates_and_security_come_from_the_same_place(tmp_path: Path) -> None:
@@ -32,6 +37,7 @@ def test_the_company_s_mirror_is_found_in_every_form(tmp_path: Path, name: str, 
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / name).write_text(text)
     assert apt_sources("trixie", tmp_path)[0] == "deb http://mirror.corp/debian trixie main"
+    assert debian_keys(tmp_path) == ()  # the host's apt trusts it already
 
 
 def test_other_repositories_and_comments_are_no_mirror(tmp_path: Path) -> None:
@@ -40,7 +46,7 @@ def test_other_repositories_and_comments_are_no_mirror(tmp_path: Path) -> None:
         "deb https://packages.example/apt cloud main\n"
         "deb http://archive.example/ubuntu noble main\n"
     )
-    assert apt_sources("trixie", tmp_path) == ()
+    assert apt_sources("trixie", tmp_path)[0] == "deb http://deb.debian.org/debian trixie main"
 
 
 def test_a_company_s_https_mirror_stays_https(tmp_path: Path) -> None:
