@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from paas.certificates import generate
 from paas.errors import ProxyUnavailable
 from paas.firewall import BUILD_BRIDGE
 from paas.model import Finding, app_name
@@ -168,10 +169,21 @@ class NginxProxy:
         yielded = self._yielded_names()
         pems = dict.fromkeys((self._folder / "sites").glob("*.pem"), "there")
         https = any({**pems, **{p: t for p, t in changes.items() if p.suffix == ".pem"}}.values())
+        nobody = self._nobody() if https and not self._nginx.rejects_handshakes() else {}
+        default = self._sites.render_default(yielded, https=https, nobody=next(iter(nobody), None))
         return {
+            **nobody,
             self._main: self._sites.render_main(yielded),
-            self._folder / "default.conf": self._sites.render_default(yielded, https=https),
+            self._folder / "default.conf": default,
         }
+
+    def _nobody(self) -> dict[Path, str | None]:
+        """Return the file with the certificate that old versions show to strangers; made once."""
+        pem = self._folder / "nobody.pem"
+        if pem.exists():
+            return {pem: pem.read_text()}
+        made = generate("nobody.invalid")
+        return {pem: made.chain + made.key}
 
     def _yielded_names(self) -> set[str]:
         return set(self._yielded.read_text().split()) if self._yielded.exists() else set()

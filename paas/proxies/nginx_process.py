@@ -14,6 +14,8 @@ TIMEOUT = 30.0  # seconds for `nginx -t`, and for a reload to take
 POLL = 0.005
 EMERGENCY = re.compile(r"\[emerg\] (?:[0-9]+#[0-9]+: )?(.*)")
 CONFLICT = re.compile(r'conflicting server name "([^"]+)"')
+VERSION = re.compile(r"nginx/([0-9]+)\.([0-9]+)\.([0-9]+)")
+REJECTS = (1, 19, 4)  # the first version with ssl_reject_handshake; Ubuntu 22.04 has 1.18
 WHERE = re.compile(r" in (/\S+?):([0-9]+)$")
 
 
@@ -48,6 +50,11 @@ class NginxProcess:
                 hint=f"Start it (systemctl start nginx); it reads {self._settings.nginx_conf}",
             )
         return master
+
+    def rejects_handshakes(self) -> bool:
+        """Return whether this nginx can refuse TLS for names that nobody has."""
+        found = VERSION.search(self.run("-v").stderr)
+        return not found or tuple(int(part) for part in found.groups()) >= REJECTS
 
     def test(self) -> frozenset[str]:
         """Let nginx check its configuration. Raises RefusedConfiguration, naming the file.

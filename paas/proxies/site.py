@@ -113,13 +113,19 @@ class Sites:
             templates=_path(self._settings.templates),
         )
 
-    def render_default(self, yielded: Collection[str], *, https: bool = False) -> str:
-        """Return the servers for hosts that no app has: of http, and of https where it is used."""
+    def render_default(
+        self, yielded: Collection[str], *, https: bool = False, nobody: Path | None = None
+    ) -> str:
+        """Return the servers for hosts that no app has: of http, and of https where it is used.
+
+        `nobody` is the certificate that an nginx shows which cannot refuse handshakes.
+        """
         return self._render(
             "default.conf.j2",
             listen=self._listen(),
             https_listen=self._listen(self._settings.https_port) if https else [],
             is_default=DEFAULT_SERVER not in yielded,
+            nobody=_path(nobody) if nobody else "",
         )
 
     def _listen(self, port: int | None = None) -> list[str]:

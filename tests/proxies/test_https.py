@@ -2,9 +2,12 @@
 
 import dataclasses
 import http.client
+import os
+import shutil
 import socket
 import ssl
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,10 @@ from tests.proxies.client import request
 from tests.proxies.world import World
 
 SHOP = "shop.test.localhost"
+OLD_NGINX = """#!/bin/sh
+case " $* " in *" -v "*) echo "nginx version: nginx/1.18.0 (Ubuntu)" >&2; exit ;; esac
+exec {nginx} "$@"
+"""
 
 
 def secure_site(world: World, **options: str) -> Site:
@@ -76,6 +83,33 @@ def test_unknown_names_get_no_certificate(world: World) -> None:
     world.proxy.publish(site)
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         handshake(world, "stranger.test.localhost", site.certificate.chain)
+
+
+@pytest.fixture
+def old_nginx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An nginx that says that it is Ubuntu 22.04's."""
+    program = tmp_path / "bin" / "nginx"
+    program.parent.mkdir()
+    program.write_text(OLD_NGINX.format(nginx=shutil.which("nginx")))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+
+def test_an_nginx_that_cannot_refuse_shows_strangers_nobody_s_certificate(
+    world: World, old_nginx: None
+) -> None:
+    site = secure_site(world)
+    assert site.certificate
+    world.proxy.publish(site)
+    assert "ssl_reject_handshake" not in (world.settings.nginx / "default.conf").read_text()
+    pem = world.settings.nginx / "nobody.pem"
+    nobody = pem.read_text().partition("-----BEGIN PRIVATE")[0]
+    assert stat.S_IMODE(pem.stat().st_mode) == 0o600
+    with pytest.raises(ssl.SSLCertVerificationError, match="mismatch"):
+        handshake(world, "stranger.test.localhost", nobody)
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(world, "nobody.invalid", nobody)  # also who believes it gets no answer
+    assert ask(world, SHOP, site.certificate.chain).status == 200
 
 
 def test_only_root_may_read_the_key_and_it_goes_with_the_site(world: World) -> None:
