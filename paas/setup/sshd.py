@@ -94,9 +94,15 @@ def _lets_in(user: str, found: set[str]) -> bool:
 
 
 def reload(report: Callable[[str], object]) -> None:
-    """Let a running sshd read its configuration anew; open connections stay (sshd(8), SIGHUP)."""
+    """Let a running sshd read its configuration anew; open connections stay (sshd(8), SIGHUP).
+
+    Where systemd listens for it (ssh.socket, as on Ubuntu since 22.10), sshd is ended, if it runs:
+    the next client starts it anew, and the unit's KillMode=process leaves connections alone.
+    """
     if Path("/run/systemd/system").is_dir():
-        done = run("systemctl", "try-reload-or-restart", "ssh.service")
+        is_on_demand = run("systemctl", "is-active", "--quiet", "ssh.socket").returncode == 0
+        verb = "try-restart" if is_on_demand else "try-reload-or-restart"
+        done = run("systemctl", verb, "ssh.service")
         if done.returncode:
             raise Unavailable("sshd could not be reloaded", details=(done.stderr.strip(),))
         return
