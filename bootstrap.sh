@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Turns a Debian host into a running paas, with a demo app live. Run it again at any time: it keeps
+# Turns a Debian or Ubuntu host into a running paas, with a demo app live. Run it again at any time: it keeps
 # what is there and mends what is missing. `bootstrap.sh test` runs the whole test suite instead.
 set -Eeuo pipefail
 umask 022
-export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+# needrestart(1), which Ubuntu runs behind apt, would ask which services to restart.
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 
 usage() {
   cat <<'TEXT'
@@ -68,9 +69,8 @@ parse() {
 }
 
 install_all() {
-  local packages=(ca-certificates curl e2fsprogs git iproute2 iptables mmdebstrap nftables openssh-client procps python3 python3-venv)
-  has nginx || packages+=(nginx-light)
-  has dockerd || engine_answers || packages+=(docker.io)
+  local packages
+  mapfile -t packages < <(packages_to_run)
   [[ ${PAAS_OPENSSH:-} != true ]] || packages+=(openssh-server)
   install_packages "${packages[@]}"
   start_engine
@@ -122,6 +122,24 @@ run_tests() {
 
 # --- packages and engine ---------------------------------------------------------------------------
 
+# What paas runs on, a name a line. Stacks are Debian's, so its keys are needed on Ubuntu too.
+packages_to_run() {
+  printf '%s\n' ca-certificates curl debian-archive-keyring e2fsprogs git iproute2 iptables mmdebstrap nftables openssh-client procps
+  local python=python3 nginx=nginx-light
+  if [[ $(release) == 'ubuntu 22.04' ]]; then # its python3 is 3.10, its nginx-light has no limit_conn
+    python=python3.11 nginx=nginx-core
+  fi
+  find_python >/dev/null 2>&1 || printf '%s\n' "$python" "$python-venv"
+  has nginx || echo "$nginx"
+  has dockerd || engine_answers || echo docker.io
+}
+
+# "debian 12", "ubuntu 24.04": os-release(5).
+release() {
+  # shellcheck disable=SC1090
+  (. "${OS_RELEASE:-/etc/os-release}" && echo "$ID ${VERSION_ID:-}")
+}
+
 install_packages() {
   local missing=() package
   for package in "$@"; do
@@ -132,9 +150,19 @@ install_packages() {
 
 fetch_packages() {
   (($#)) || return 0
-  apt-get -o DPkg::Lock::Timeout=120 update
-  apt-get -o DPkg::Lock::Timeout=120 install --yes --no-install-recommends "$@"
+  apt_get update
+  [[ $(release) != ubuntu* ]] || apt-cache show mmdebstrap >/dev/null 2>&1 || open_universe
+  apt_get install --yes --no-install-recommends "$@"
 }
+
+# Ubuntu keeps half of what is needed in universe, which some providers' images leave out.
+open_universe() {
+  apt_get install --yes --no-install-recommends software-properties-common
+  add-apt-repository --yes universe
+  apt_get update
+}
+
+apt_get() { apt-get -o DPkg::Lock::Timeout=120 "$@"; }
 
 start_engine() {
   step 'Docker Engine' bring_up_engine
@@ -167,7 +195,7 @@ find_python() {
       return
     fi
   done
-  tell 'No Python of version 3.11 or newer with venv; Debian 12 has it: apt-get install python3-venv'
+  tell 'No Python of version 3.11 or newer with venv: Debian 12 and Ubuntu 24.04 have one, as python3-venv'
 }
 
 # One directory per lock file, named by its content; the link is moved when it is whole.
@@ -210,19 +238,19 @@ install_tree() {
     "$home/venv/bin/python" -m compileall -q "$tree/paas"
     touch "$tree/complete"
   fi
-  local before old
-  before=$(readlink "$home/tree" || true)
   point "$tree" "$home/tree"
-  for old in "$home"/tree-*; do # the daemon still runs the one before
-    [[ $old == "$tree" || $old == "$before" ]] || rm -rf "$old"
-  done
   write_command
 }
 
 # -I: neither the working directory nor the caller's environment may add modules to root's program.
+# Both folders by their own names: what runs keeps the version it was started as, also in what it
+# reads later (modules, buildpacks, templates).
 write_command() {
+  local venv tree
+  venv=$(readlink -f "$home/venv")
+  tree=$(readlink -f "$home/tree")
   mkdir -p "$home/bin"
-  printf '%s\n' "#!$home/venv/bin/python -I" 'import sys' 'from paas.__main__ import main' 'sys.exit(main())' >"$home/bin/paas.new"
+  printf '%s\n' "#!$venv/bin/python -I" 'import sys' "sys.path.insert(0, '$tree')" 'from paas.__main__ import main' 'sys.exit(main())' >"$home/bin/paas.new"
   chmod 755 "$home/bin/paas.new"
   mv "$home/bin/paas.new" "$home/bin/paas"
   local link=${PAAS_LINK:-/usr/local/bin/paas}
@@ -244,17 +272,29 @@ print(s.root, s.domain, s.door_user, s.ssh_port, s.http_port, s.app_url(f"hello.
 }
 
 start_daemon() {
-  local mark
-  mark="$(readlink -f "$home/tree") $(sha256sum <"${PAAS_CONFIG:-/etc/paas/paas.toml}")"
+  local mark before verb=start
+  mark="$(readlink -f "$home/tree") $(readlink -f "$home/venv") $(sha256sum <"${PAAS_CONFIG:-/etc/paas/paas.toml}")"
+  before=$(cat "$root/run/started" 2>/dev/null || true)
+  [[ $before == "$mark" ]] || verb=restart # another version runs: apps go on
   if has_systemd; then
     install_units
-    systemctl enable --now paas-restore.service paas.service
+    systemctl enable paas-restore.service paas.service
+    systemctl start paas-restore.service
+    systemctl "$verb" paas.service
+  else
+    [[ $verb == start ]] || "$home/bin/paas" stop
+    "$home/bin/paas" start
   fi
-  if [[ $(cat "$root/run/started" 2>/dev/null) != "$mark" ]]; then # another version runs: apps go on
-    if has_systemd; then systemctl restart paas; else "$home/bin/paas" stop; fi
-  fi
-  has_systemd || "$home/bin/paas" start
   echo "$mark" >"$root/run/started"
+  sweep "$mark $before "
+}
+
+# Deploys at work still run the version before.
+sweep() {
+  local old
+  for old in "$home"/tree-* "$home"/venv-*; do
+    [[ $1 == *"$old "* ]] || rm -rf "$old"
+  done
 }
 
 install_units() {
@@ -364,4 +404,4 @@ wait_until() {
 has() { command -v "$1" >/dev/null; }
 has_systemd() { [[ -d /run/systemd/system ]]; }
 
-main "$@"
+[[ ${BASH_SOURCE[0]} != "$0" ]] || main "$@" # sourced: a test of its functions

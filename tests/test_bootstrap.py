@@ -5,6 +5,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "bootstrap.sh"
+NO_PYTHON = "find_python() { return 1; }; "  # else it finds this machine's
 
 
 def bootstrap(*argv: str, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -35,3 +36,89 @@ def test_without_root_it_says_how(tmp_path: Path) -> None:
 def test_ci_runs_what_the_readme_names() -> None:
     assert 'bootstrap.sh" test' in (ROOT / ".ci" / "run").read_text()
     assert "bootstrap.sh test" in (ROOT / "README.md").read_text()
+
+
+def call(function: str, path: Path, **environ: str) -> list[str]:
+    """Call one function of the script where only the programs in `path` are there."""
+    done = subprocess.run(
+        ["/bin/bash", "-c", f"source {SCRIPT}; {function}"],
+        env={"PATH": str(path), "PAAS_ENGINE": "unix:///nowhere", **environ},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    return done.stdout.split("\n")[:-1]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    """The programs of a bare host."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("bash", "dirname"):
+        (folder / name).symlink_to(f"/usr/bin/{name}")
+    return folder
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(f"#!/bin/bash\n{text}\n")
+    (folder / name).chmod(0o755)
+
+
+def release(folder: Path, name: str, version: str) -> str:
+    file = folder / "os-release"
+    file.write_text(f'PRETTY_NAME="{name}"\nID={name}\nVERSION_ID="{version}"\n')
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "python", "nginx"),
+    [
+        ("debian", "12", "python3", "nginx-light"),
+        ("debian", "13", "python3", "nginx-light"),
+        ("ubuntu", "22.04", "python3.11", "nginx-core"),
+        ("ubuntu", "24.04", "python3", "nginx-light"),
+    ],
+)
+def test_each_release_gets_the_packages_that_it_has(
+    host: Path, name: str, version: str, python: str, nginx: str
+) -> None:
+    said = call(NO_PYTHON + "packages_to_run", host, OS_RELEASE=release(host, name, version))
+    assert said[-4:] == [python, f"{python}-venv", nginx, "docker.io"]
+    assert "debian-archive-keyring" in said
+
+
+def test_what_a_host_has_already_is_not_asked_for(host: Path) -> None:
+    program(host, "nginx", "exit 0")
+    program(host, "dockerd", "exit 0")
+    said = call(
+        "find_python() { :; }; packages_to_run", host, OS_RELEASE=release(host, "ubuntu", "22.04")
+    )
+    assert said[-1] == "procps"
+
+
+@pytest.mark.parametrize(
+    ("name", "has_universe", "opened"),
+    [("ubuntu", False, True), ("ubuntu", True, False), ("debian", False, False)],
+)
+def test_universe_is_opened_on_an_ubuntu_that_does_not_read_it(
+    host: Path, name: str, has_universe: bool, opened: bool
+) -> None:
+    program(host, "apt-get", "echo apt-get $3")
+    program(host, "apt-cache", f"exit {0 if has_universe else 100}")
+    program(host, "add-apt-repository", 'echo "add $*"')
+    said = call("fetch_packages git", host, OS_RELEASE=release(host, name, "24.04"))
+    universe = ["apt-get install", "add --yes universe", "apt-get update"] if opened else []
+    assert said == ["apt-get update", *universe, "apt-get install"]
+
+
+def test_only_versions_that_nothing_runs_are_swept_away(tmp_path: Path, host: Path) -> None:
+    (host / "rm").symlink_to("/usr/bin/rm")
+    for name in ("tree-1", "tree-2", "tree-22", "venv-1", "venv-2"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "tree").symlink_to("tree-2")
+    ours = " ".join(str(tmp_path / name) for name in ("tree-22", "venv-2", "tree-1"))
+    call(f"sweep '{ours} '", host, PAAS_HOME=str(tmp_path))
+    kept = sorted(path.name for path in tmp_path.iterdir() if path != host)
+    assert kept == ["tree", "tree-1", "tree-22", "venv-2"]
