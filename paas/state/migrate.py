@@ -1,7 +1,7 @@
 """Brings the schema forward: the files of migrations/, in order, in one transaction."""
 
+import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
@@ -19,14 +19,16 @@ def migrate(connection: sqlite3.Connection, folder: Path = FOLDER) -> None:
     database from before stays beside it, as `paas.db.schema-N`.
     """
     files = _files(folder)
-    version = _version(connection)
-    if version == len(files):
+    if _version(connection) == len(files):
         return
-    if 0 < version < len(files):
-        _keep_copy(connection, version)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _apply(connection, files)
+        version = _version(connection)  # again: another process may have been first
+        _require_known(version, len(files))
+        if 0 < version < len(files):
+            _keep_copy(connection, version)
+        for number, file in enumerate(files[version:], start=version + 1):
+            _apply(connection, file, number)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -34,30 +36,49 @@ def migrate(connection: sqlite3.Connection, folder: Path = FOLDER) -> None:
         raise
 
 
+def refuse_newer(database: Path, folder: Path) -> None:
+    """Raise PaasError if the migrations in the folder, of another paas, do not reach as far.
+
+    The database is only read. A folder without migrations is of no paas that has any.
+    """
+    if not database.exists():
+        return
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        version = _version(connection)
+    _require_known(version, len(_files(folder)))
+
+
+def _require_known(version: int, known: int) -> None:
+    if version > known:
+        raise PaasError(
+            f"The database is of a newer paas (schema {version}, this one knows {known})",
+            hint="Start the newer paas, or restore the backup made before the upgrade.",
+        )
+
+
 def _keep_copy(connection: sqlite3.Connection, version: int) -> None:
-    """Put a whole copy beside the database, for its owner alone: the way back to an older paas."""
+    """Put a whole copy beside the database, for its owner alone: the way back to an older paas.
+
+    The caller holds the write lock: nobody commits what the copy lacks, and nobody else copies. A
+    connection that may write cannot be copied from, so another one reads.
+    """
     path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".copy-", delete=False) as file:
-        new = Path(file.name)
+    new = path.with_name(f".{path.name}.copy")
+    for left in path.parent.glob(f"{new.name}*"):  # by one that was killed; its journal too
+        left.unlink()
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        with closing(sqlite3.connect(new)) as copy:
-            connection.backup(copy)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(new)) as copy:
+            source.backup(copy)
         new.replace(path.with_name(f"{path.name}.schema-{version}"))
     finally:
         new.unlink(missing_ok=True)
 
 
-def _apply(connection: sqlite3.Connection, files: tuple[Path, ...]) -> None:
-    done = _version(connection)  # again: another process may have been first
-    if done > len(files):
-        raise PaasError(
-            f"The database is of a newer paas (schema {done}, this one knows {len(files)})",
-            hint="Start the newer paas, or restore the backup made before the upgrade.",
-        )
-    for number, file in enumerate(files[done:], start=done + 1):
-        for statement in _statements(file.read_text()):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {number}")
+def _apply(connection: sqlite3.Connection, file: Path, number: int) -> None:
+    for statement in _statements(file.read_text()):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {number}")
 
 
 @cache

@@ -15,7 +15,7 @@ import pytest
 from paas.errors import DiskFull, PaasError, Unavailable
 from paas.model import App
 from paas.state import commit_point
-from paas.state.migrate import FOLDER, migrate
+from paas.state.migrate import FOLDER, migrate, refuse_newer
 from paas.state.store import SqliteStore
 from tests.builders import make_store, release
 
@@ -252,3 +252,58 @@ def test_before_the_schema_moves_a_copy_is_kept(tmp_path: Path) -> None:
     with closing(sqlite3.connect(copy)) as old:
         assert old.execute("SELECT x FROM a").fetchall() == [("kept",)]
     assert sorted(path.name for path in tmp_path.glob("*paas.db*")) == ["paas.db", copy.name]
+
+
+@pytest.fixture
+def moving(tmp_path: Path) -> tuple[Path, Path]:
+    """A database with the first of two migrations, and the folder of both."""
+    first = migrations(tmp_path / "one", "CREATE TABLE a (x);")
+    with closing(open_plain(tmp_path / "paas.db")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        migrate(connection, first)
+    both = migrations(tmp_path / "two", "CREATE TABLE a (x);", "CREATE TABLE b (x);")
+    return tmp_path / "paas.db", both
+
+
+def test_a_kill_while_the_copy_is_made_leaves_nothing_for_long(
+    moving: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, both = moving
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", die)
+        assert run_child(lambda: migrate(open_plain(database), both)) == signal.SIGKILL
+    with closing(open_plain(database)) as connection:
+        migrate(connection, both)
+    found = {path.name for path in database.parent.iterdir() if path.is_file()}
+    assert found == {"paas.db", "paas.db.schema-1"}
+
+
+def test_nothing_is_written_between_the_copy_and_the_new_schema(
+    moving: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, both = moving
+    really, said = Path.replace, list[str]()
+
+    def write_meanwhile(self: Path, target: Path) -> Path:
+        with closing(sqlite3.connect(database, timeout=0)) as other:
+            try:
+                other.execute("INSERT INTO a VALUES ('lost')")
+            except sqlite3.OperationalError as error:
+                said.append(str(error))
+        return really(self, target)
+
+    monkeypatch.setattr(Path, "replace", write_meanwhile)
+    with closing(open_plain(database)) as connection:
+        migrate(connection, both)
+    assert said == ["database is locked"]
+
+
+def test_another_version_s_reach_is_known_before_it_is_started(
+    moving: tuple[Path, Path], tmp_path: Path
+) -> None:
+    database, both = moving
+    refuse_newer(database, both)
+    refuse_newer(tmp_path / "none.db", tmp_path / "older")
+    assert not (tmp_path / "none.db").exists()
+    with pytest.raises(PaasError, match=r"newer paas \(schema 1, this one knows 0\)"):
+        refuse_newer(database, tmp_path / "older")
