@@ -2,20 +2,21 @@
 
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, BinaryIO
 
 from docker import APIClient
-from docker.errors import APIError, ImageNotFound
+from docker.errors import ImageNotFound
 
 from paas.build import loaded
+from paas.build.app_images import MAX_IMAGE, image_name, keep_image, named_images, repository
 from paas.build.apt_cache import apt_cache_url
 from paas.build.base import BuildPlan
 from paas.build.buildpack import Buildpack, Stack, detect, load
 from paas.build.cache import own_records, read_ledger, trim, write_ledger
+from paas.build.check import check_apt_cache, check_stack
 from paas.build.context import Context, make_context
 from paas.build.dockerfile import CA_FILE, CONTEXT, Checked, Rules, check_dockerfile
 from paas.build.engine_build import BuildRequest, run_build
@@ -29,24 +30,16 @@ from paas.build.progress import Progress
 from paas.build.registry import Logins, ensure_image
 from paas.build.room import Room
 from paas.build.rootfs import engine
-from paas.build.stack import WEEK, stack_age
-from paas.errors import BuildFailed, EngineUnavailable
+from paas.errors import BuildFailed
 from paas.model import App, Finding, Image
 from paas.reporter import Reporter
 from paas.settings import Settings
 from paas.source import Source
 
 DOCKERFILE = "Dockerfile"  # in the tar's root, where the tree is not
-MAX_IMAGE = 2 * 1024**3
 MODERN = (1, 42)  # API of Engine 23, whose BuildKit knows heredocs, --link and --network
-GIGABYTE = 1e9
 # The engine runs on this host; it calls processors by Go's names (GOARCH).
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
-
-
-def image_name(settings: Settings, app: App, image: str) -> str:
-    """Return the name that keeps an app's image from being pruned; it is made of the content."""
-    return f"{settings.instance}/app-{app.id}:{image.removeprefix('sha256:')[:12]}"
 
 
 class EngineBuilder:
@@ -66,11 +59,9 @@ class EngineBuilder:
 
     def check(self) -> tuple[Finding, ...]:
         """Return the lines of `doctor` about stack, apt cache and build limits."""
-        return (self._check_stack(), self._check_apt_cache(), self._check_limits())
-
-    def _check_limits(self) -> Finding:
         with engine(self._settings) as client:
-            return check_limits(self._settings, str(client.info()["CgroupDriver"]))
+            limits = check_limits(self._settings, str(client.info()["CgroupDriver"]))
+        return (check_stack(self._settings), check_apt_cache(self._settings), limits)
 
     def plan(self, source: Source, chosen: Sequence[str] = ()) -> BuildPlan:
         stack = Stack(self._settings.stack, self._settings.stack_build)
@@ -92,24 +83,20 @@ class EngineBuilder:
             progress = self._run(str(api.api_version), query, context, reporter)
             if not progress.image:
                 raise explain(progress, checked.text)
-            image = _describe(api, progress.image)
-            self._keep(api, app, image)
-        return image
+            return keep_image(api, self._settings, app, progress.image)
 
     def adopt(self, app: App, image: str) -> Image:
         with engine(self._settings) as client:
-            found = _describe(client.api, image)
-            self._keep(client.api, app, found)
-        return found
+            return keep_image(client.api, self._settings, app, image)
 
     def images(self, app: App) -> frozenset[str]:
         with engine(self._settings) as client:
-            return frozenset(_named(client.api, self._settings, app))
+            return frozenset(named_images(client.api, self._settings, app))
 
     def remove_images(self, app: App, images: Collection[str]) -> None:
         """Remove by the app's own names: the engine removes content with its last name."""
         with engine(self._settings) as client:
-            for image, names in _named(client.api, self._settings, app).items():
+            for image, names in named_images(client.api, self._settings, app).items():
                 for name in names if image in images else ():
                     loaded.remove_name(client.api, name)
 
@@ -130,12 +117,12 @@ class EngineBuilder:
             self._settings.run.mkdir(parents=True, exist_ok=True)
             image = loaded.load(client.api, source, name, self._settings.run, MAX_IMAGE)
             short = image.removeprefix("sha256:")[:12]
-            client.api.tag(image, _repository(self._settings, app), loaded.TAG + short)
+            client.api.tag(image, repository(self._settings, app), loaded.TAG + short)
         return loaded.alias_of(short)
 
     def keep_source(self, app: App, alias: str | None) -> None:
         with engine(self._settings) as client:
-            known = loaded.aliases(client.api, _repository(self._settings, app))
+            known = loaded.aliases(client.api, repository(self._settings, app))
             for name in (known[each] for each in known if each != alias):
                 loaded.remove_name(client.api, name)
 
@@ -167,7 +154,7 @@ class EngineBuilder:
         aliases = {"paas/stack": settings.stack, "paas/stack-build": settings.stack_build}
         names = {name: name for name in aliases.values()}
         if loaded.ALIAS in plan.dockerfile:
-            aliases |= loaded.aliases(api, _repository(settings, app))
+            aliases |= loaded.aliases(api, repository(settings, app))
         return Rules(
             instance=settings.instance,
             stacks=aliases | names,
@@ -239,75 +226,7 @@ class EngineBuilder:
             reporter.problem("The apt cache does not answer; the build goes on without it")
         return arguments
 
-    def _keep(self, api: APIClient, app: App, image: Image) -> None:
-        """Give the image its name. Raises BuildFailed, and removes the image, if it is too big."""
-        if image.size > MAX_IMAGE:
-            api.remove_image(image.id)
-            raise BuildFailed(
-                f"The image has {image.size / GIGABYTE:.1f} GB, more than the"
-                f" {MAX_IMAGE / GIGABYTE:.1f} GB that an app may have",
-                hint="Copy only what the app needs into the last stage; see .dockerignore.",
-            )
-        repository, _, tag = image_name(self._settings, app, image.id).rpartition(":")
-        api.tag(image.id, repository, tag)
-
-    def _check_stack(self) -> Finding:
-        try:
-            age = stack_age(self._settings)
-        except EngineUnavailable as error:
-            return Finding("stack", "fail", error.message, error.hint)
-        if age is None:
-            return Finding("stack", "fail", "The stack images are missing", "Run: paas setup")
-        days = f"The stack is {age / 86400:.0f} days old"
-        if age > 2 * WEEK:
-            log = self._settings.logs / "refresh.log"
-            return Finding("stack", "warn", days, f"It is made anew each week; why not now: {log}")
-        return Finding("stack", "ok", days)
-
-    def _check_apt_cache(self) -> Finding:
-        if self._settings.apt_cache == "off":
-            return Finding("apt cache", "ok", "The apt cache is off")
-        url = apt_cache_url(self._settings)
-        if url is None:
-            hint = "Run: paas setup (builds go on without it, but fetch every package again)"
-            return Finding("apt cache", "warn", "The apt cache does not answer", hint)
-        return Finding("apt cache", "ok", f"The apt cache answers at {url}")
-
-
-def _named(api: APIClient, settings: Settings, app: App) -> dict[str, list[str]]:
-    """Return {image id: the app's names of it}."""
-    repository = _repository(settings, app)
-    own = re.compile(re.escape(repository) + ":[0-9a-f]+", re.ASCII)  # not what was loaded
-    names = {
-        image["Id"]: [name for name in image["RepoTags"] or () if own.fullmatch(name)]
-        for image in api.images(name=repository)
-    }
-    return {image: own_names for image, own_names in names.items() if own_names}
-
-
-def _repository(settings: Settings, app: App) -> str:
-    return image_name(settings, app, "").rpartition(":")[0]
-
 
 def _arguments(plan: BuildPlan) -> dict[str, str]:
     """Return the plan's own arguments; BUILDKIT_ ones steer the builder (a foreign frontend)."""
     return {k: v for k, v in plan.args.items() if not k.upper().startswith("BUILDKIT_")}
-
-
-def _describe(api: APIClient, image: str) -> Image:
-    """Return the image as the engine knows it."""
-    try:
-        found = api.inspect_image(image)  # type: ignore[no-untyped-call] # its stub lacks types
-    except APIError as error:
-        raise BuildFailed(f"The image was lost right after its build: {error}") from error
-    config: Mapping[str, Any] = found["Config"]
-    ports = (port.split("/") for port in config.get("ExposedPorts") or {})
-    return Image(
-        id=found["Id"],
-        size=found["Size"],
-        exposed=tuple(sorted(int(number) for number, kind in ports if kind == "tcp")),
-        volumes=tuple(sorted(config.get("Volumes") or {})),
-        command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
-        user=config.get("User", ""),
-        labels=config.get("Labels") or {},
-    )

@@ -23,6 +23,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from paas.build.ambiguity import find_ambiguity
 from paas.build.expand import arguments, expand, platform_arguments
 from paas.build.instructions import Instruction, escape_character, parse_dockerfile
 from paas.build.reference import external_image
@@ -48,9 +49,6 @@ UNCHANGED = frozenset(
 MOUNTS = frozenset({"bind", "cache", "tmpfs"})
 _STAGE = re.compile(r"[a-z][a-z0-9_.-]*", re.ASCII)
 _URL = re.compile(r"[\"']*(?:\w[\w+.-]*://|[\w.-]+@[\w.-]+:)", re.ASCII)
-# Here-documents as every BuildKit reads them: `<<EOF`, `3<<-'EOF'`.
-_HEREDOC = re.compile(r"(?<!\S)[0-9]*<<-?([\"']?)[A-Za-z][A-Za-z0-9_]*\1(?!\S)", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -116,27 +114,14 @@ class _Rewrite:
         return Checked(text, tuple(self._images), tuple(self._stacks))
 
     def _add(self, instruction: Instruction, line: str) -> None:
-        """Append an instruction, unless an older parser could read it as another one."""
-        head = (
-            line.partition("\n")[0]
-            if instruction.has_heredoc or instruction.name == "FROM"
-            else line
-        )
+        """Append an instruction, unless the engine's parser could read it as another one."""
         if instruction.has_heredoc and not self._rules.modern:
             raise self._refusal(
                 "this engine does not know here-documents", "Join the commands with && instead."
             )
-        if _CONTROL.search(head) or head.rstrip().endswith(self._escape):
-            raise self._refusal(
-                "it has control characters, or ends in the escape character",
-                "Write the instruction without them.",
-            )
-        known = _HEREDOC.sub("", head) if instruction.has_heredoc else head
-        if self._has_heredocs and "<<" in known:
-            raise self._refusal(
-                "a << stands beside here-documents, and engines differ in what they make of it",
-                "Give here-documents plain names such as <<EOF, and write << inside of them only.",
-            )
+        found = find_ambiguity(instruction, line, self._escape, beside=self._has_heredocs)
+        if found:
+            raise self._refusal(*found)
         self._lines.append(line)
 
     def _rewrite(self, instruction: Instruction) -> str:

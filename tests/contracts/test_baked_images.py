@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from docker.errors import ImageNotFound
 
-from paas.build import builder as module
+from paas.build import app_images as module
 from paas.errors import BuildFailed
 from paas.model import App, Image
 from paas.schedulers.base import ProcessSpec

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from paas.build import builder as module
+from paas.build import app_images as module
 from paas.build.base import BuildPlan
 from paas.build.leftovers import record_of
 from paas.build.room import Room
