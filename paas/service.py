@@ -42,7 +42,7 @@ def run_verb(verb: str, settings: Settings, args: list[str]) -> int:
     if verb == "upgrade":
         from paas import upgrade  # noqa: PLC0415 - see above
 
-        return upgrade.upgrade(args)
+        return upgrade.upgrade(settings, args)
     if args:
         raise UsageError(f"{verb} takes nothing behind it", hint=f"Type: paas {verb}")
     return {"serve": serve, "start": start, "stop": stop, "status": status}[verb](settings)

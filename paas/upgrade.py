@@ -4,36 +4,66 @@ It runs that version's own `bootstrap.sh`: the program comes beside the old one,
 moves forward (a copy stays), and the daemon is exchanged. Apps and deploys at work go on.
 """
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from paas.errors import Forbidden, PaasError, UsageError
+from paas.errors import Conflict, Forbidden, PaasError, UsageError
+from paas.settings import Settings
+from paas.state.migrate import refuse_newer
 
 PROGRAM = "bootstrap.sh"
+MIGRATIONS = "paas/state/migrations"
+UNPACKED = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in it
 HINT = "Give a checkout's folder, or a release's .tar.gz"
 
 
-def upgrade(args: list[str]) -> int:
-    """Run the other version's bootstrap.sh; return its exit status. Raises PaasError."""
+def upgrade(settings: Settings, args: list[str]) -> int:
+    """Run the other version's bootstrap.sh; return its exit status.
+
+    Raises Conflict while another upgrade is at work, PaasError for what is no version, and for one
+    that is too old for the database: then nothing was changed.
+    """
     if len(args) != 1:
         raise UsageError("upgrade takes one folder or archive", hint=HINT)
     if os.geteuid():
         raise Forbidden("This needs root", hint=f"Run: sudo paas upgrade {args[0]}")
     source = Path(args[0]).resolve()
-    if source.is_dir():
-        return _run(source)
-    with tempfile.TemporaryDirectory(prefix="paas-upgrade-", dir="/var/tmp") as folder:
-        return _run(_unpack(source, Path(folder)))
+    with _alone(settings):
+        if source.is_dir():
+            return _run(source, settings)
+        prefix = f"paas-upgrade-{settings.instance}-"
+        for left in UNPACKED.glob(f"{prefix}*"):  # by an upgrade that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=UNPACKED) as folder:
+            return _run(_unpack(source, Path(folder)), settings)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (settings.locks / "upgrade.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict("Another upgrade is at work", hint="Wait until it has ended.") from None
+        yield
 
 
 def _unpack(archive: Path, folder: Path) -> Path:
     """Unpack a release; return its one folder. Raises UsageError."""
     # tar itself leads nothing out of the folder, which Python's module learns in 3.11.4 only.
     command = ("tar", "-x", "--no-same-owner", "-f", str(archive), "-C", str(folder))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise PaasError(f"{archive} took too long to unpack", hint=HINT) from error
     if done.returncode:
         last = tuple(done.stderr.splitlines()[-3:])
         raise UsageError(f"{archive} cannot be unpacked", details=last, hint=HINT)
@@ -43,13 +73,14 @@ def _unpack(archive: Path, folder: Path) -> Path:
     return found[0]
 
 
-def _run(folder: Path) -> int:
+def _run(folder: Path, settings: Settings) -> int:
     program = folder / PROGRAM
     if not program.is_file():
         raise UsageError(f"{folder} is no checkout of paas: it has no {PROGRAM}", hint=HINT)
+    refuse_newer(settings.database, folder / MIGRATIONS)
     sys.stdout.write(f"-----> Upgrading from {folder}\n")
     sys.stdout.flush()
-    try:  # without a timeout: it fetches packages
-        return subprocess.run((str(program), "--no-demo"), check=False).returncode
+    try:  # Without a timeout: it fetches packages. By bash: many hosts mount /var/tmp noexec.
+        return subprocess.run(("bash", str(program), "--no-demo"), check=False).returncode
     except OSError as error:
         raise PaasError(f"{program} cannot be run: {error.strerror}", hint=HINT) from error
