@@ -115,9 +115,10 @@ STEPS: tuple[tuple[str, Callable[[Settings, Report], object]], ...] = (
     ("Host key", make_host_key),
     ("CA bundle", trust_host),
     ("OpenSSH door", open_openssh_door),
-    ("Database", _migrate),
     ("Stack and apt cache, from Debian packages", _make_images),
     ("nginx include", include_in_nginx),
     ("Kernel settings for the proxy", tune_kernel),
+    # Late: from here on the daemon of before answers that the database is of a newer paas.
+    ("Database", _migrate),
     ("Firewall and vhosts", _restore_routes),
 )
