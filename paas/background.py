@@ -16,7 +16,7 @@ from typing import Protocol
 
 from paas import cron, happenings, oneoff, webhooks
 from paas.crew import Crew, Job
-from paas.errors import EngineUnavailable, PaasError
+from paas.errors import EngineUnavailable, Outdated, PaasError
 from paas.keys import write_authorized_keys
 from paas.liveness import ASK, RESTART, Liveness
 from paas.platform import Platform
@@ -139,23 +139,36 @@ def main(platform: Platform, lifeline: int) -> None:
     ears = Ears(platform, reconciler)
     with contextlib.closing(Bell(crew)) as bell:
         tasks = _tasks(platform, reconciler, ears, crew)
-        run_tasks(platform, tasks, lifeline, (ears, bell))
+        run_tasks(platform, tasks, lifeline, (ears, bell), platform.store.require_known)
         crew.stop()
     with contextlib.suppress(PaasError):
         reconciler.hand_back()
 
 
 def run_tasks(
-    platform: Platform, tasks: Sequence[Task], lifeline: int, sources: Sequence[Source] = ()
+    platform: Platform,
+    tasks: Sequence[Task],
+    lifeline: int,
+    sources: Sequence[Source] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the tasks for ever; return when `lifeline` ends (the supervisor is gone) or at SIGTERM.
 
     Every task runs once at the start. One that fails is logged and comes again at its interval.
+    While `check` raises Outdated nothing is done, and that is said once.
     """
     signal.signal(signal.SIGTERM, _stop)
     due = {task.name: 0.0 for task in tasks}
+    told = ""
     with contextlib.suppress(Stopped):
         while True:
+            if refusal := _refusal(check):
+                if refusal != told:
+                    log.warning("%s", refusal)
+                told = refusal
+                if select.select([lifeline], [], [], OFTEN)[0]:
+                    return
+                continue
             for task in tasks:
                 if due[task.name] <= time.monotonic():
                     _try(task.name, lambda task=task: task.run(platform))  # type: ignore[misc] # mypy and defaults
@@ -226,6 +239,17 @@ def _collect(platform: Platform, crew: Crew) -> None:
 def _submit(crew: Crew, jobs: Iterable[Job]) -> None:
     for job in jobs:
         crew.submit(job)
+
+
+def _refusal(check: Callable[[], None]) -> str:
+    """Return why nothing may be done, "" if all may; what else is wrong, the tasks meet too."""
+    try:
+        check()
+    except Outdated as error:
+        return f"The background rests: {error.message} ({error.hint})"
+    except PaasError:
+        pass
+    return ""
 
 
 def _try(name: str, run: Callable[[], None]) -> None:

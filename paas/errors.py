@@ -12,6 +12,7 @@ PaasError                  1   anything that stopped a command; shown once, at t
 │   └── ImageMissing       1   the engine does not have the image any more
 ├── HookRefused            1   the host's owner's hook said no
 ├── Cancelled            130   the deploy was cancelled before the commit point
+├── Outdated               1   the database is of a newer paas than the one that runs
 └── Unavailable           75   a part of the host does not answer (EX_TEMPFAIL of sysexits.h)
     ├── EngineUnavailable 75   Docker Engine does not answer
     ├── ProxyUnavailable  75   nginx or nftables refused
@@ -84,6 +85,10 @@ class Cancelled(PaasError):
     """The deploy was cancelled before its commit point."""
 
     exit_status = 130
+
+
+class Outdated(PaasError):
+    """A newer paas has moved the database forward; the one that runs must not touch it."""
 
 
 class Unavailable(PaasError):

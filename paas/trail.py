@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import click
 
 from paas.doors.request import Request
-from paas.errors import PaasError
+from paas.errors import Outdated, PaasError
 from paas.model import APP_NAME, Actor, AuditEntry
 from paas.state.base import Audit
 
@@ -87,6 +87,8 @@ def _kept_going() -> Iterator[None]:
     """Go on when the log cannot be written."""
     try:
         yield
+    except Outdated:  # who typed it was told
+        pass
     except PaasError as error:
         log.error("a command is missing in the audit log: %s", error.message)  # noqa: TRY400 - the cause is all there is to say
 

@@ -10,8 +10,9 @@ from typing import cast
 
 import pytest
 
+from paas import background
 from paas.background import Ears, Task, run_tasks
-from paas.errors import EngineUnavailable
+from paas.errors import EngineUnavailable, Outdated
 from paas.model import ProcessState
 from paas.platform import Platform
 from paas.reconcile import Reconciler
@@ -126,6 +127,34 @@ def test_news_are_taken_between_tasks_without_waiting_for_them(loop: Loop) -> No
     tasks = (Task("end", 0.01, end),)
     run_tasks(cast("Platform", loop.platform), tasks, loop.ends[0], (closed, door))
     assert loop.ran == ["news"]
+
+
+def test_on_a_newer_database_nothing_is_done_and_that_is_said_once(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background, "OFTEN", 0.001)
+    answers = [Outdated("The database is of a newer paas", hint="Restart")] * 3
+
+    def check() -> None:
+        assert loop.ran == []
+        if answers:
+            raise answers.pop()
+
+    tasks = (loop.task("a", loop.end),)
+    run_tasks(cast("Platform", loop.platform), tasks, loop.ends[0], (), check)
+    assert loop.ran == ["a"]
+    assert [r.message for r in caplog.records] == [
+        "The background rests: The database is of a newer paas (Restart)"
+    ]
+
+
+def test_while_it_rests_the_end_of_the_daemon_is_its_end(loop: Loop) -> None:
+    def check() -> None:
+        loop.end()
+        raise Outdated("newer")
+
+    run_tasks(cast("Platform", loop.platform), (loop.task("a"),), loop.ends[0], (), check)
+    assert loop.ran == []
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paas.errors import DiskFull, NotFound, PaasError, Unavailable
 from paas.model import Finding
-from paas.state.migrate import migrate
+from paas.state.migrate import migrate, require_known
 
 BUSY_SECONDS = 30.0
 
@@ -65,6 +65,11 @@ class Database:
                 if connection.in_transaction:  # a full disk has rolled it back already
                     connection.execute("ROLLBACK")
                 raise
+
+    def require_known(self) -> None:
+        """Raise Outdated when a newer paas has moved the database forward."""
+        with _in_plain_words(self._path):
+            require_known(self._connected())
 
     def check(self) -> tuple[Finding, ...]:
         """Return what SQLite itself finds wrong with the file."""

@@ -7,13 +7,13 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
-from paas.errors import PaasError
+from paas.errors import Outdated
 
 FOLDER = Path(__file__).parent / "migrations"
 
 
 def migrate(connection: sqlite3.Connection, folder: Path = FOLDER) -> None:
-    """Apply what is missing; `PRAGMA user_version` counts. Raises PaasError for a newer schema.
+    """Apply what is missing; `PRAGMA user_version` counts. Raises Outdated for a newer schema.
 
     Everything, the count included, is one transaction: a crash leaves the old schema. A copy of the
     database from before stays beside it, as `paas.db.schema-N`.
@@ -37,7 +37,7 @@ def migrate(connection: sqlite3.Connection, folder: Path = FOLDER) -> None:
 
 
 def refuse_newer(database: Path, folder: Path) -> None:
-    """Raise PaasError if the migrations in the folder, of another paas, do not reach as far.
+    """Raise Outdated if the migrations in the folder, of another paas, do not reach as far.
 
     The database is only read. A folder without migrations is of no paas that has any.
     """
@@ -48,11 +48,17 @@ def refuse_newer(database: Path, folder: Path) -> None:
     _require_known(version, len(_files(folder)))
 
 
+def require_known(connection: sqlite3.Connection) -> None:
+    """Raise Outdated if a newer paas has moved the database forward since it was opened."""
+    _require_known(_version(connection), len(_files(FOLDER)))
+
+
 def _require_known(version: int, known: int) -> None:
     if version > known:
-        raise PaasError(
+        raise Outdated(
             f"The database is of a newer paas (schema {version}, this one knows {known})",
-            hint="Start the newer paas, or restore the backup made before the upgrade.",
+            hint="If it is installed, start it: systemctl restart paas. Else install it, or"
+            " restore the backup made before the upgrade.",
         )
 
 

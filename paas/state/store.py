@@ -63,6 +63,10 @@ class SqliteStore:
         self.cron = SqliteCronJobs(self._database)
         self.certificates = SqliteCertificates(self._database)
 
+    def require_known(self) -> None:
+        """Raise Outdated when a newer paas has moved the database forward."""
+        self._database.require_known()
+
     def check(self) -> tuple[Finding, ...]:
         """Return the database's part of `doctor`."""
         return self._database.check()

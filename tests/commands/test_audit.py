@@ -149,3 +149,17 @@ def test_the_log_stays_in_the_database_of_a_removed_user(paas: Person) -> None:
     with sqlite3.connect(paas.settings.database) as database:
         rows = database.execute("SELECT actor FROM audit WHERE verb = 'version'").fetchall()
     assert rows == [("anna",)]
+
+
+def test_on_a_newer_database_a_command_says_so_once_and_logs_nothing(
+    paas: Person, shop: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    with paas.store._database.write():
+        paas.store._database.execute("PRAGMA user_version = 999")
+    paas.store.close()
+    caplog.clear()
+    typed = paas("apps:list")
+    assert typed.status == 1
+    assert typed.err.count("newer paas") == 1
+    assert "systemctl restart paas" in typed.err
+    assert caplog.records == []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from paas.errors import DiskFull, PaasError, Unavailable
+from paas.errors import DiskFull, Outdated, PaasError, Unavailable
 from paas.model import App
 from paas.state import commit_point
 from paas.state.migrate import FOLDER, migrate, refuse_newer
@@ -137,9 +137,12 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     store.apps.create("shop")
     with store._database.write():
         store._database.execute("PRAGMA user_version = 99")
+    with pytest.raises(Outdated):  # also with a connection that was opened before
+        store.require_known()
     store.close()
-    with pytest.raises(PaasError, match=r"newer paas \(schema 99"):
+    with pytest.raises(Outdated, match=r"newer paas \(schema 99") as refused:
         make_store(tmp_path).apps.list()
+    assert "systemctl restart paas" in refused.value.hint
 
 
 def test_the_migrations_are_numbered_without_gaps() -> None:

@@ -88,6 +88,9 @@ class Store(Protocol):
     @property
     def certificates(self) -> Certificates: ...
 
+    def require_known(self) -> None:
+        """Raise Outdated when a newer paas has moved the database forward."""
+
     def check(self) -> tuple[Finding, ...]:
         """Return the database's part of `doctor`."""
 
