@@ -5,19 +5,21 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from ipaddress import IPv4Network
 
 import pytest
 
-from paas import health
+from paas import health, look
 from paas.errors import StartFailed
 from paas.manifest import Check
 from paas.model import App, Container, ContainerRole
 from paas.schedulers.base import Listener, ProcessSpec
+from tests.claims import loopback_network
 from tests.fakes.engine import Program
 from tests.fakes.scheduler import FakeScheduler
 
 APP = App(1, "shop", 0, 0.0)
-ADDRESS = "127.77.0.3"
+ADDRESS = str(IPv4Network(loopback_network())[3])
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BAD = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 SHORT = 0.6  # seconds until the tests give up
@@ -59,7 +61,7 @@ class Web:
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PAUSE", 0.01)
-    monkeypatch.setattr(health, "LENIENT", replace(health.LENIENT, wait=0.01))
+    monkeypatch.setattr(health, "LENIENT", replace(look.LENIENT, wait=0.01))
 
 
 @pytest.fixture
@@ -225,7 +227,7 @@ def test_what_is_not_http_is_told(
 def test_a_server_that_drips_its_head_is_cut_off(
     scheduler: FakeScheduler, serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "LENIENT", replace(health.LENIENT, timeout=0.3))
+    monkeypatch.setattr(health, "LENIENT", replace(look.LENIENT, timeout=0.3))
     ended = threading.Event()
 
     def drip(client: socket.socket) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from paas.platform import Platform
 from paas.settings import Settings
 from paas.state.store import SqliteStore
 from tests.builders import ready_store
+from tests.claims import loopback_network
 from tests.fakes.builder import FakeBuilder
 from tests.fakes.engine import Program
 from tests.fakes.proxy import FakeProxy
@@ -108,11 +108,10 @@ class World:
 @contextmanager
 def make_world(root: Path, **settings: int) -> Iterator[World]:
     """Give an instance below `root`, whose apps live on loopback addresses."""
-    octet = 2 + secrets.randbelow(250)  # suites that run side by side do not meet
     chosen = Settings(
         root=root,
         door_user="nobody",
-        network=f"127.{octet}.0.0/16",
+        network=loopback_network(),
         services="127.1.0.0/16",
         disk_reserve=0,
         **{"health_timeout": 1, **settings},  # type: ignore[arg-type]  # all of them are numbers

@@ -1,15 +1,12 @@
 """A person who types commands, on a platform with a real database and fakes around it."""
 
 import base64
-import contextlib
 import hashlib
 import io
-import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import randbelow
 
 import pytest
 
@@ -24,6 +21,7 @@ from paas.model import App, Role
 from paas.platform import Platform
 from paas.settings import Settings
 from tests.builders import ready_store
+from tests.claims import loopback_network
 from tests.fakes.builder import FakeBuilder
 from tests.fakes.proxy import FakeProxy
 from tests.fakes.repos import FakeRepos
@@ -64,7 +62,7 @@ class Person:
         self.settings = Settings(
             root=root,
             door_user="nobody",
-            network=self._claim_network(),
+            network=loopback_network(),
             disk_reserve=0,
         )
         self.store = ready_store(self.settings)
@@ -109,17 +107,7 @@ class Person:
         assert typed.status == 0, typed.out + self.repos.sideband.said
         return self.store.apps.get(app)
 
-    def _claim_network(self) -> str:
-        """Return loopback addresses that nobody else tests with at this moment."""
-        self._claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        while True:
-            base = f"127.{randbelow(200) + 20}.{randbelow(15) * 16}"
-            with contextlib.suppress(OSError):
-                self._claim.bind((f"{base}.1", 4999))
-                return f"{base}.0/20"
-
     def close(self) -> None:
-        self._claim.close()
         self._stdin.undo()
         self.scheduler.close()
         self.store.close()

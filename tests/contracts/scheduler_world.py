@@ -13,6 +13,8 @@ from paas.network import SharedNetwork
 from paas.schedulers.base import Listener, ProcessSpec, Scheduler
 from paas.schedulers.docker_local import DockerLocal
 from paas.settings import Settings
+from tests import claims
+from tests.claims import loopback_network
 from tests.contracts.engines import stack_image
 from tests.fakes.engine import Program
 from tests.fakes.scheduler import FakeScheduler
@@ -107,9 +109,9 @@ class EngineByHand:
 
 
 # Names and ranges of this run alone: two runs may share an engine.
-RUN = os.getpid()
-APP = App(1, "shop", RUN % 2000, 0.0)
-SHARED = SharedNetwork(1, "backend", 2044 - 4 * (RUN % 10), None, 0.0)
+RUN = claims.block()
+APP = App(1, "shop", RUN, 0.0)
+SHARED = SharedNetwork(1, "backend", 2044 - 4 * RUN, None, 0.0)
 
 
 def fake_world() -> World:
@@ -126,7 +128,7 @@ def fake_world() -> World:
     scheduler = FakeScheduler("ctfake", programs)
     image = "sha256:" + "1" * 64
     scheduler.images = {image}
-    settings = Settings(instance="ctfake", network="127.66.0.0/16")
+    settings = Settings(instance="ctfake", network=loopback_network())
     return World(scheduler, image, settings, scheduler)
 
 

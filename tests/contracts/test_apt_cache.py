@@ -27,6 +27,7 @@ from paas.build.rootfs import find_image
 from paas.errors import Unavailable
 from paas.firewall import builds_table
 from paas.settings import Settings
+from tests.claims import free_port
 from tests.contracts.apt_cache_log import apt_cache_log
 
 pytestmark = pytest.mark.engine
@@ -36,17 +37,11 @@ WALL = ("inet", builds_table())
 INSTALL = "apt-get update -qq && apt-get install -qq --no-install-recommends hello"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((bridge_address(), 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     root = tmp_path_factory.mktemp("apt-cache")
     instance = f"acng{secrets.token_hex(3)}"
-    settings = Settings(root=root, instance=instance, apt_cache_port=free_port())
+    settings = Settings(root=root, instance=instance, apt_cache_port=free_port(bridge_address()))
     with contextlib.closing(docker.from_env(timeout=300)) as client:
         shared, own = find_image(client, SHARED), f"{instance}/apt-cache"
         if shared:

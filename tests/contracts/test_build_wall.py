@@ -10,7 +10,7 @@ import pytest
 
 from paas.errors import BuildFailed
 from tests.contracts.engines import ENGINES
-from tests.contracts.workshop import BLOG, SHOP, Workshop, open_workshop
+from tests.contracts.workshop import BLOG, INSTANCE, SHOP, Workshop, open_workshop
 
 pytestmark = pytest.mark.engine
 STACK = "FROM paas/stack\n"
@@ -67,7 +67,7 @@ def test_a_foreign_frontend_is_never_asked_for(
 def test_an_image_of_another_app_cannot_be_read(workshop: Workshop) -> None:
     secret, _ = workshop.build(f"{STACK}COPY . /\n", {"secret": "s3cret"}, app=BLOG)
     digits = secret.id.removeprefix("sha256:")
-    names = [f"buildtest/app-12:{digits[:12]}", secret.id, digits, digits[:12], digits[:6]]
+    names = [f"{INSTANCE}/app-12:{digits[:12]}", secret.id, digits, digits[:12], digits[:6]]
     for name in names:
         for text in (f"FROM {name}\n", f"{STACK}COPY --from={name} /secret /x\n"):
             with pytest.raises(BuildFailed):
@@ -79,7 +79,7 @@ def test_a_here_document_hides_no_instruction(workshop: Workshop) -> None:
     digits = secret.id.removeprefix("sha256:")[:12]
     text = (
         f'FROM paas/stack AS one\n{STACK}COPY --from=one ["<<EOF", "/x"]\nRUN <<"USER 0"\nEOF\n'
-        f"FROM buildtest/app-12:{digits}\nRUN cat /secret; false\nUSER 0\n"
+        f"FROM {INSTANCE}/app-12:{digits}\nRUN cat /secret; false\nUSER 0\n"
     )
     with pytest.raises(BuildFailed) as caught:
         workshop.build(text)
@@ -99,7 +99,7 @@ def test_an_image_that_only_stands_on_this_host_cannot_be_read(workshop: Worksho
 
 def test_a_cache_mount_stays_with_its_app(workshop: Workshop) -> None:
     workshop.build(CACHE.format("x", f"echo s3cret > /c/key; echo {uuid4()}"), app=BLOG)
-    for name in ("x", "buildtest-12/x", "../buildtest-12/x", "/buildtest-12/x"):
+    for name in ("x", f"{INSTANCE}-12/x", f"../{INSTANCE}-12/x", f"/{INSTANCE}-12/x"):
         output = workshop.build(CACHE.format(name, f"ls /c; echo looked {uuid4()}"), app=SHOP)[1]
         assert "| looked" in output
         assert "| key" not in output
@@ -109,9 +109,9 @@ def test_a_cache_mount_stays_with_its_app(workshop: Workshop) -> None:
 
 def test_the_name_space_of_cache_mounts_cannot_be_chosen(workshop: Workshop) -> None:
     workshop.build(CACHE.format("y", f"echo s3cret > /c/key; echo {uuid4()}"), app=BLOG)
-    chosen = {"BUILDKIT_CACHE_MOUNT_NS": "buildtest-12"}
+    chosen = {"BUILDKIT_CACHE_MOUNT_NS": f"{INSTANCE}-12"}
     look = CACHE.format("y", f"ls /c; echo looked {uuid4()}")
-    output = workshop.build(f"ARG BUILDKIT_CACHE_MOUNT_NS=buildtest-12\n{look}", args=chosen)[1]
+    output = workshop.build(f"ARG BUILDKIT_CACHE_MOUNT_NS={INSTANCE}-12\n{look}", args=chosen)[1]
     assert "| looked" in output
     assert "| key" not in output
 

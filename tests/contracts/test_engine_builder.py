@@ -16,7 +16,7 @@ from paas.build.room import Room
 from paas.errors import BuildFailed, Cancelled
 from paas.reporter import Reporter
 from tests.contracts.engines import ENGINES, LOCAL, until
-from tests.contracts.workshop import SHOP, WEB, Workshop, open_workshop
+from tests.contracts.workshop import INSTANCE, SHOP, WEB, Workshop, open_workshop
 from tests.fakes.reporting import Screen
 from tests.fakes.source import TreeSource
 from tests.registry import PASSWORD, USER, Registry, run_registry
@@ -145,7 +145,7 @@ def test_an_image_that_is_too_big_is_removed(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_IMAGE", 1000)
-    own = {"label": ["paas.instance=buildtest", "paas.role=app"]}
+    own = {"label": [f"paas.instance={INSTANCE}", "paas.role=app"]}
     before = workshop.api.images(filters=own, quiet=True)
     with pytest.raises(BuildFailed, match="more than"):
         workshop.build("FROM paas/stack\nCOPY . /\n", {"unique": "to this test"})
@@ -154,7 +154,7 @@ def test_an_image_that_is_too_big_is_removed(
 
 def test_an_image_keeps_a_name_made_of_its_content(workshop: Workshop) -> None:
     image, _ = workshop.build("FROM paas/stack\nCOPY . /\n", {"a": "1"})
-    name = f"buildtest/app-1:{image.id[7:19]}"
+    name = f"{INSTANCE}/app-1:{image.id[7:19]}"
     assert workshop.api.inspect_image(name)["Id"] == image.id  # type: ignore[no-untyped-call] # docker's stubs
 
 
@@ -248,7 +248,7 @@ def test_onbuild_of_a_base_image_does_not_run(local: Workshop, registry: Registr
 
 def test_a_missing_stack_is_told_before_anything_is_fetched(workshop: Workshop) -> None:
     other = workshop.changed(suite="nosuch")
-    with pytest.raises(BuildFailed, match="stack image buildtest/stack:nosuch is missing"):
+    with pytest.raises(BuildFailed, match=f"stack image {INSTANCE}/stack:nosuch is missing"):
         other.build("FROM paas/stack\n")
 
 

@@ -11,12 +11,13 @@ from paas.build.base import BuildPlan
 from paas.build.builder import EngineBuilder
 from paas.model import App, Image, ProcessType
 from paas.settings import Settings
+from tests import claims
 from tests.contracts.engines import stack_image
 from tests.fakes.reporting import make_reporter
 from tests.fakes.source import TreeSource
 
 STACK_BUILD = "paas/stack-build:trixie"  # made by `bootstrap.sh test`
-INSTANCE = "buildtest"
+INSTANCE = f"bt{claims.block()}"
 SHOP, BLOG = App(1, "shop", 0, 0.0), App(12, "blog", 1, 0.0)
 WEB = (ProcessType("web", None),)
 

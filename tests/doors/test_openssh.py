@@ -18,7 +18,8 @@ from paas.doors.ssh_session import set_size
 from paas.settings import load
 from paas.setup.host import add_door_user
 from paas.setup.openssh import open_openssh_door
-from tests.doors.running import ROOT, Running, free_port, made, wait_for
+from tests.claims import free_port
+from tests.doors.running import ROOT, Running, made, wait_for
 from tests.doors.test_ssh_server import on_a_terminal, read_until
 
 CONFIG = """\

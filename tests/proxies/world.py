@@ -1,5 +1,6 @@
 """A throw-away instance: real nftables, its own nginx, and apps in network namespaces."""
 
+import itertools
 import secrets
 import socket
 import subprocess
@@ -14,16 +15,13 @@ from paas.proxies.base import Route, Site
 from paas.proxies.nginx import NginxProxy
 from paas.proxies.routes import removal_commands
 from paas.settings import Settings
+from tests import claims
+from tests.claims import free_port
 from tests.proxies.netns import Namespace, bridge
 
 PORT = 5000
+_turn = itertools.count()
 MakeBridge = Callable[[str, IPv4Network], AbstractContextManager[None]]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -37,8 +35,8 @@ class World:
     """One instance: settings, proxy, and app processes that can be added."""
 
     def __init__(self, root: Path, stack: ExitStack, make_bridge: MakeBridge = bridge) -> None:
-        # Small ranges from a part that nothing else on a host of paas uses: runs may meet.
-        start = IPv4Address("10.20.0.0") + 4096 * secrets.randbelow(40 * 16)
+        # Small ranges from a part that nothing else on a host of paas uses.
+        start = IPv4Address("10.20.0.0") + 4096 * (claims.block() * 5 + next(_turn) % 5)
         self.settings = Settings(
             root=root,
             instance=f"t{secrets.token_hex(2)}",

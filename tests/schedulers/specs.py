@@ -1,14 +1,13 @@
 """Nouns for the scheduler's tests."""
 
-import os
-
 from paas.model import App, SecurityOptions
 from paas.schedulers.base import ProcessSpec
 from paas.settings import Settings
+from tests import claims
 
 # Names and ranges of this run alone: two runs may share an engine.
-INSTANCE = f"st{os.getpid():x}"
-INDEX = os.getpid() % 2000
+INSTANCE = f"st{claims.block()}"
+INDEX = claims.block()
 APP = App(1, "shop", INDEX, 0.0)
 IMAGE = "sha256:" + "1" * 64
 
