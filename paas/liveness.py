@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from paas import checks, fleet, health, vhosts
+from paas import checks, fleet, vhosts
 from paas.crew import Job, run_here
 from paas.errors import Conflict, NotFound
-from paas.health import Look
+from paas.look import Look, describe, is_good, look_at
 from paas.manifest import Check, Manifest
 from paas.model import App, Container, ContainerRole, Desired
 from paas.platform import Platform
@@ -25,6 +25,7 @@ ASK, RESTART = "liveness", "liveness restart"  # lanes
 THREADS = 16
 STOP = 5.0  # seconds for a process that does not answer to end by itself
 LIMIT = 120.0  # seconds for one restart
+TOPIC = "liveness"  # of the properties: process -> deploy and how often it was restarted
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before a restarted process is asked again
 STEADY = 600.0  # seconds without a restart after which the pauses begin anew
 
@@ -135,11 +136,11 @@ class Liveness:
         if watch is None:
             return
         watch.due = self._clock() + question.check.wait
-        watch.bad = 0 if health.is_good(look, question.check) else watch.bad + 1
+        watch.bad = 0 if is_good(look, question.check) else watch.bad + 1
         if watch.bad < question.check.attempts:
             return
         app, row = question.app, question.row
-        cause = health.describe(look, question.check.path or "/")
+        cause = describe(look, question.check.path or "/")
         log.warning("%s: %s %s; restarting it", app.name, row.process, cause)
         self._note_restart(question)
         watch.bad = 0
@@ -164,7 +165,7 @@ def write_answers(questions: Sequence[Question], sheet: int) -> None:
 
     def ask(question: Question) -> tuple[int, str]:
         row = question.row
-        look = health.probe(row.address, row.port, question.host, question.check)
+        look = look_at(row.address, row.port, question.host, question.check)
         return look.status, look.problem
 
     with ThreadPoolExecutor(min(THREADS, len(questions))) as pool:
@@ -182,7 +183,20 @@ def restart(platform: Platform, app: App, row: Container, cause: str) -> None:
             now = platform.store.containers.of(app.id, ContainerRole.CURRENT)
             if release and row.id in {each.id for each in now}:
                 platform.store.journal.add(app.id, f"{row.process} {cause}: restarting it")
+                _count_restart(platform, row)
                 platform.scheduler.stop([row.id], STOP)
                 fleet.revive(platform, app, row, release)
     except (Conflict, NotFound):
         return
+
+
+def restarts_of(platform: Platform, row: Container) -> int:
+    """Return how often the process was restarted for its answers since its deploy started it."""
+    noted = platform.store.properties.get(row.app_id, TOPIC).get(row.process, "")
+    deploy, _, count = noted.partition(" ")
+    return int(count) if deploy == str(row.deploy_id) else 0
+
+
+def _count_restart(platform: Platform, row: Container) -> None:
+    count = restarts_of(platform, row) + 1
+    platform.store.properties.set(row.app_id, TOPIC, row.process, f"{row.deploy_id} {count}")

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from paas import liveness
 from paas.model import App, Container, ContainerRole, EndKind, ProcessState
 from paas.platform import Platform
 from paas.schedulers.base import Observed
@@ -52,7 +53,8 @@ def _describe(platform: Platform, app: App, row: Container) -> Process:
         status=str(state if is_current else row.role),
         release=_release(platform, app, row),
         started_at=observed.started_at,
-        restarts=max(observed.restarts, _restarts(platform, row, observed)),
+        restarts=max(observed.restarts, _restarts(platform, row, observed))
+        + liveness.restarts_of(platform, row),
         exit_code=observed.exit_code,
         hints=tuple(_hints(platform, app, row, observed)) if is_current else (),
     )

@@ -9,6 +9,7 @@ from paas import operate
 from paas.crew import Job
 from paas.liveness import Liveness
 from paas.model import Container, ContainerRole
+from paas.processes import describe_processes
 from tests.fakes.engine import Program, serve
 from tests.world import ANNA, World, make_world
 
@@ -47,6 +48,11 @@ def liveness(live: World, clock: Clock) -> Liveness:
 def web(world: World) -> Container:
     [row] = world.store.containers.of(world.app().id, ContainerRole.CURRENT)
     return row
+
+
+def restarts(world: World) -> int:
+    [process] = describe_processes(world.platform, world.app())[:1]
+    return process.restarts
 
 
 def break_web(world: World) -> None:
@@ -88,6 +94,18 @@ def test_a_process_that_stops_answering_is_restarted_in_its_place(
     assert line.text == "web.1 did not open its port: restarting it"
     pass_rounds(liveness, clock, 5)
     assert web(live) == after
+
+
+def test_restarts_are_counted_with_those_after_crashes_until_the_next_deploy(
+    live: World, liveness: Liveness, clock: Clock
+) -> None:
+    assert restarts(live) == 0
+    for number in (1, 2):
+        break_web(live)
+        pass_rounds(liveness, clock, 4)
+        assert restarts(live) == number
+    live.push(app_json=SAID)
+    assert restarts(live) == 0
 
 
 def test_one_good_answer_forgives_the_bad_ones(

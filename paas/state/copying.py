@@ -5,11 +5,12 @@ Not walls and limits: who may clone an app may not open these (paas.identity.cop
 
 from paas.state.database import Database
 
+# Not the lock or the first push of an app, its limits, and how often its processes were restarted.
 COPIED = (
     "INSERT INTO config (app_id, key, value) SELECT ?1, key, value FROM config WHERE app_id = ?2",
     "INSERT INTO formation SELECT ?1, process_type, quantity FROM formation WHERE app_id = ?2",
     """INSERT INTO properties SELECT ?1, topic, key, value FROM properties
-       WHERE app_id = ?2 AND topic NOT IN ('apps', 'resource')""",  # a lock or a first push, limits
+       WHERE app_id = ?2 AND topic NOT IN ('apps', 'resource', 'liveness')""",
     "UPDATE apps SET deploy_branch = (SELECT deploy_branch FROM apps WHERE id = ?2) WHERE id = ?1",
 )
 
