@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from bench.apps import STATIC_SERVER
 from bench.live import LiveApp
 from bench.measure import Row, Sample
-from tests.journeys.belongings import count, descriptors, memory
+from tests.journeys.belongings import count, descriptors, private_memory
 from tests.journeys.instance import Instance
 
 DEPLOYS, WARM, FEW = 200, 12, 20  # releases:set retention is 10
 QUIET = 150.0  # seconds: what is pruned once a minute has then been pruned
-GROWS = 2.0  # MB that a process may seem to grow by, for what it shares changes
+GROWS = 2.0  # MB that a process may seem to grow by: what it shares with others becomes its own
 # Packs, of two or three files, are joined at 50; notes on caches are few; each deploy has a log.
 LIMITS = {
     "files of packs": 150,
@@ -31,7 +31,7 @@ class Course:
 
     def note(self, instance: Instance) -> None:
         """Look now."""
-        for name, size in memory(instance).items():
+        for name, size in private_memory(instance).items():
             self.memory.setdefault(name, []).append(size)
         for name, number in descriptors(instance).items():
             self.descriptors.setdefault(name, []).append(number)
@@ -53,7 +53,7 @@ def measure(instance: Instance, *, quick: bool) -> list[Row]:
     return [
         *(kind_row(kind, before[kind], after[kind], deploys) for kind in sorted(before | after)),
         *(grown(f"open files of the {n}", "", v, few) for n, v in course.descriptors.items()),
-        *(grown(f"memory of the {n} (PSS)", "MB", v, few) for n, v in course.memory.items()),
+        *(grown(f"private memory of the {n}", "MB", v, few) for n, v in course.memory.items()),
     ]
 
 

@@ -11,6 +11,8 @@ from paas.git.store import Store, exclusive
 MANY = 50  # packs; each costs a reader two descriptors
 SMALL = 64 * 1024 * 1024  # bytes of packs that dulwich may hold in memory, unpacked
 SECONDS = 120
+# Without -n git leaves lists of refs and packs for plain file servers, info/refs, which go stale.
+QUIETLY = ("-d", "-n", "-q", "--window=0")
 
 
 def tidy(repository: Path, git: str | None) -> None:
@@ -43,7 +45,7 @@ def collect(repository: Path, git: str | None) -> tuple[int, int]:
         before = _size(repository)
         try:
             done = subprocess.run(
-                [git, "-c", "gc.auto=0", "repack", "-a", "-d", "-q", "--window=0"],
+                [git, "-c", "gc.auto=0", "repack", *QUIETLY, "-a"],
                 env=clean_environment(repository),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -72,7 +74,7 @@ def _repack(repository: Path, git: str) -> bool:
     """
     try:
         done = subprocess.run(
-            [git, "repack", "-d", "-q", "--geometric=2", "--window=0"],
+            [git, "repack", *QUIETLY, "--geometric=2"],
             env=clean_environment(repository),
             stdin=subprocess.DEVNULL,
             capture_output=True,

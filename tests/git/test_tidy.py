@@ -24,6 +24,7 @@ def test_sweep_joins_many_packs_and_loses_nothing(
     source = work.host.repos().source(work.host.app, hidden)
     work.host.sweep()
     assert pack_count(work) < 6
+    assert not (work.host.repository / "info" / "refs").exists()
     assert "error" not in run_git(work.host.repository, "fsck", "--full", "--no-dangling")
     assert source.read("5.txt") == "5\n"
     work.commit("new.txt", "new\n")

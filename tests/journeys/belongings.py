@@ -76,11 +76,24 @@ def memory(instance: Instance) -> dict[str, float]:
     return {name: pss(pid) for name, pid in processes(instance).items()}
 
 
+def private_memory(instance: Instance) -> dict[str, float]:
+    """Return the MB that each of these has for itself (USS): what grows when one leaks.
+
+    PSS would also rise when another process that shares its pages ends.
+    """
+    kinds = ("Private_Clean:", "Private_Dirty:")
+    return {name: _sum(pid, kinds) for name, pid in processes(instance).items()}
+
+
 def pss(pid: int) -> float:
-    """Return the proportional set size of a process in MB (proc(5), smaps_rollup)."""
+    """Return the proportional set size of a process in MB."""
+    return _sum(pid, ("Pss:",))
+
+
+def _sum(pid: int, kinds: tuple[str, ...]) -> float:
+    """Return the MB of these lines of smaps_rollup (proc(5))."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("Pss:"))
-    return int(line.split()[1]) * 1024 / 1e6
+    return sum(int(line.split()[1]) for line in lines if line.startswith(kinds)) * 1024 / 1e6
 
 
 def children(pid: int) -> list[int]:
