@@ -89,18 +89,29 @@ install_all() {
 # What the Debian packages brought stays: others may use it by now.
 uninstall_all() {
   current='Removing paas'
-  [[ -x $home/venv/bin/python ]] || die "There is no paas in $home" 'Nothing was removed.'
-  if has_systemd && [[ -f /etc/systemd/system/paas.service ]]; then
-    systemctl disable --quiet --now paas.service paas-restore.service
-    rm -f /etc/systemd/system/paas.service /etc/systemd/system/paas-restore.service
+  [[ -x $home/venv/bin/python ]] || leave_half_installed
+  local unit
+  for unit in paas.service paas-restore.service; do # an install that was killed may have brought one
+    [[ -f /etc/systemd/system/$unit ]] || continue
+    systemctl disable --quiet --now "$unit"
+    rm -f "/etc/systemd/system/$unit"
     systemctl daemon-reload
-  fi
+  done
   printf -- '-----> %s\n' "$current"
   (cd / && "$home/venv/bin/python" -I -m paas.setup.remove $keep_data)
   local link=${PAAS_LINK:-/usr/local/bin/paas}
   [[ $(readlink "$link") != "$home/bin/paas" ]] || rm -f "$link"
   rm -rf "$home" "$log" /var/log/paas-install.log
   printf '=====> paas is gone from this host%s\n' "${keep_data:+; its data stays for the next bootstrap.sh}"
+}
+
+# Without its program paas cannot be removed; before `paas setup` there is nothing but the program.
+leave_half_installed() {
+  [[ ! -f ${PAAS_CONFIG:-/etc/paas/paas.toml} ]] || die "There is data of paas, but no whole program in $home" "Run: $0 --no-demo && $0 uninstall"
+  [[ -d $home ]] || die "There is no paas in $home" 'Nothing was removed.'
+  rm -rf "$home" "$log" /var/log/paas-install.log
+  printf '=====> removed %s: it was never set up\n' "$home"
+  exit 0
 }
 
 run_tests() {

@@ -122,3 +122,27 @@ def test_only_versions_that_nothing_runs_are_swept_away(tmp_path: Path, host: Pa
     call(f"sweep '{ours} '", host, PAAS_HOME=str(tmp_path))
     kept = sorted(path.name for path in tmp_path.iterdir() if path != host)
     assert kept == ["tree", "tree-1", "tree-22", "venv-2"]
+
+
+@pytest.mark.parametrize(
+    ("has_settings", "has_program", "said"),
+    [
+        (False, True, "it was never set up"),
+        (True, False, "bootstrap.sh uninstall"),
+        (True, True, "bootstrap.sh uninstall"),
+        (False, False, "Nothing was removed"),
+    ],
+)
+def test_a_host_that_was_half_installed_is_left_or_told_how(
+    tmp_path: Path, *, has_settings: bool, has_program: bool, said: str
+) -> None:
+    home, config = tmp_path / "opt", tmp_path / "paas.toml"
+    if has_settings:
+        config.touch()
+    if has_program:
+        (home / "venv-1").mkdir(parents=True)
+    names = (f"PAAS_HOME={home}", f"PAAS_CONFIG={config}")
+    done = bootstrap("uninstall", prefix=("env", *names))
+    assert said in done.stdout + done.stderr
+    assert home.exists() == (has_program and has_settings)
+    assert config.exists() == has_settings

@@ -60,6 +60,7 @@ def _yield_default_server(settings: Settings, report: Report) -> None:
     sites = settings.nginx_conf.parent / "sites-enabled"
     stock = sites / "default"
     if stock.is_symlink() and _is_stock(stock.resolve()):
+        _placeholder(settings).write_text(f"{stock.resolve()}\n")
         stock.unlink()
         report(f"removed {stock}, the placeholder of Debian's package (its file stays)")
     pattern = re.compile(rf"\blisten\s+(?:\S+:)?{settings.http_port}\s[^;]*default_server")
@@ -67,6 +68,19 @@ def _yield_default_server(settings: Settings, report: Report) -> None:
         text = site.read_text(errors="replace") if site.is_file() else ""
         if pattern.search(re.sub(r"#.*", "", text)):
             report(f"{site} answers unknown hosts on port {settings.http_port}; paas leaves it so")
+
+
+def give_default_server_back(settings: Settings) -> None:
+    """Undo what setup did to Debian's placeholder; a host that had none enabled gets none."""
+    note, link = _placeholder(settings), settings.nginx_conf.parent / "sites-enabled" / "default"
+    if note.is_file() and not any(link.parent.iterdir()):
+        link.symlink_to(note.read_text().strip())
+    note.unlink(missing_ok=True)
+
+
+def _placeholder(settings: Settings) -> Path:
+    """Return the note of which site was taken out."""
+    return settings.nginx / "placeholder"
 
 
 def _is_stock(file: Path) -> bool:

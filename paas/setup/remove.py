@@ -20,12 +20,17 @@ from paas.reporter import DETAIL, STEP
 from paas.schedulers.uninstall import remove_all
 from paas.service import stop
 from paas.settings import Settings, load
+from paas.setup.host import give_default_server_back
 from paas.setup.kernel import forget_kernel
 from paas.setup.openssh import open_openssh_door
+from paas.setup.quiet import end_work
 from paas.show import show_error
 
 KEEP = "--keep-data"
-DEFAULT_SITE = "sites-available/default"
+# All that paas puts below its root. What else lies there is somebody's, and stays.
+FOLDERS = ("demo", "door", "hooks", "log", "nft", "nginx", "nginx-templates", "repos", "run")
+FILES = (".copy-*", ".new-*", ".paas.db.copy*", "build-cache.json", "imported.toml", "paas.db*")
+OURS = (*FOLDERS, *FILES, "volumes")
 Report = Callable[[str], object]
 
 
@@ -47,6 +52,7 @@ def remove(settings: Settings, report: Report, *, keep_data: bool) -> None:
     With `keep_data` the data root, paas.toml and volumes stay: a later setup serves the same apps.
     """
     stop(settings)
+    end_work(settings, report)
     open_openssh_door(replace(settings, openssh=False), report)
     remove_all(settings, report, keep_volumes=keep_data)
     _leave_nginx(settings, report)
@@ -57,18 +63,15 @@ def remove(settings: Settings, report: Report, *, keep_data: bool) -> None:
     if keep_data:
         report(f"kept {settings.root} and {settings.config}")
     else:
-        _remove_data(settings, report)
+        remove_data(settings, report)
 
 
 def _leave_nginx(settings: Settings, report: Report) -> None:
-    """Take the include out of the host's nginx, and put Debian's placeholder back."""
-    folder = settings.nginx_conf.parent
-    include = folder / "conf.d" / f"{settings.instance}.conf"
+    """Take the include out of the host's nginx, and put Debian's placeholder back if we took it."""
+    include = settings.nginx_conf.parent / "conf.d" / f"{settings.instance}.conf"
     if include.is_file():
         include.unlink()
-        stock, link = folder / DEFAULT_SITE, folder / "sites-enabled" / "default"
-        if stock.is_file() and not any(link.parent.iterdir()):
-            link.symlink_to(stock)
+        give_default_server_back(settings)
         _reload_nginx(settings)
         report(f"removed {include}")
 
@@ -76,7 +79,8 @@ def _leave_nginx(settings: Settings, report: Report) -> None:
 def _reload_nginx(settings: Settings) -> None:
     """Let a running nginx forget the sites; one that does not run has nothing to forget."""
     if settings.nginx_pid.is_file():
-        subprocess.run(("nginx", "-s", "reload"), capture_output=True, timeout=30, check=False)
+        command = ("nginx", "-c", str(settings.nginx_conf), "-s", "reload")
+        subprocess.run(command, capture_output=True, timeout=30, check=False)
 
 
 def _leave_kernel(settings: Settings, report: Report) -> None:
@@ -96,9 +100,8 @@ def _leave_kernel(settings: Settings, report: Report) -> None:
 def _unmount_volumes(settings: Settings, report: Report) -> None:
     """Unmount what is mounted below the data root (proc_mounts(5)): deepest first."""
     mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    ours = sorted(
-        (place for place in mounted if place.startswith(f"{settings.root}/")), reverse=True
-    )
+    root = settings.root.resolve()  # the kernel knows no links
+    ours = sorted((place for place in mounted if place.startswith(f"{root}/")), reverse=True)
     for place in ours:
         done = subprocess.run(
             ("umount", place), capture_output=True, text=True, timeout=60, check=False
@@ -120,12 +123,38 @@ def _remove_user(settings: Settings, report: Report) -> None:
     report(f"removed the user {user.pw_name}" if not done.returncode else done.stderr.strip())
 
 
-def _remove_data(settings: Settings, report: Report) -> None:
-    shutil.rmtree(settings.root, ignore_errors=False)
-    settings.config.unlink(missing_ok=True)
-    if settings.config.parent.name == "paas" and not any(settings.config.parent.iterdir()):
-        settings.config.parent.rmdir()
-    report(f"removed {settings.root} and {settings.config}")
+def remove_data(settings: Settings, report: Report) -> None:
+    """Remove what is ours below the root, then the root, unless it is more than a folder of ours.
+
+    Raises PaasError for what cannot be removed.
+    """
+    root = settings.root
+    try:
+        for path in [path for name in OURS for path in root.glob(name)]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        settings.config.unlink(missing_ok=True)
+        if settings.config.parent.name == "paas" and not any(settings.config.parent.iterdir()):
+            settings.config.parent.rmdir()
+        _remove_root(root, report)
+    except OSError as error:
+        raise PaasError(
+            f"{error.filename} cannot be removed: {error.strerror}",
+            hint="End what uses it, then run: bootstrap.sh uninstall",
+        ) from error
+    report(f"removed {root} and {settings.config}")
+
+
+def _remove_root(root: Path, report: Report) -> None:
+    left = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+    if left:
+        report(f"in {root} stays what is not of paas: {', '.join(left[:5])}")
+    elif root.is_symlink() or root.is_mount():
+        report(f"{root} stays, empty: it is a link or a disk of its own")
+    elif root.is_dir():
+        root.rmdir()
 
 
 def _say(text: str) -> None:

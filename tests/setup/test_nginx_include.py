@@ -4,7 +4,7 @@ import pytest
 
 from paas.errors import Unavailable
 from paas.settings import Settings
-from paas.setup.host import include_in_nginx
+from paas.setup.host import give_default_server_back, include_in_nginx
 
 CONF = "http {\n  include %s/conf.d/*.conf;\n  include %s/sites-enabled/*;\n}\n"
 OWN_DEFAULT = "server { listen 80 default_server; root /srv/shop; }\n"
@@ -67,3 +67,19 @@ def test_a_host_without_nginx_is_told_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         include_in_nginx(Settings(nginx_conf=tmp_path / "nginx.conf"), str)
     assert "apt-get install nginx-light" in caught.value.hint
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_the_placeholder_comes_back_only_where_it_was_taken(
+    settings: Settings, *, was_there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etc = settings.nginx_conf.parent
+    stock, link = etc / "sites-available" / "default", etc / "sites-enabled" / "default"
+    stock.write_text("server { listen 80 default_server; }\n")
+    if was_there:
+        link.symlink_to(stock)
+    monkeypatch.setattr("paas.setup.host._is_stock", lambda file: file == stock)
+    include_in_nginx(settings, str)
+    assert not link.is_symlink()
+    give_default_server_back(settings)
+    assert link.is_symlink() == was_there
