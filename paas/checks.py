@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from paas.errors import InvalidName, UsageError
-from paas.health import GRACE, LENIENT
+from paas.health import GRACE
+from paas.look import LENIENT
 from paas.manifest import Check, CheckKind, Manifest
 from paas.model import App, process_type
 from paas.platform import Platform

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Protocol, TextIO
 
+from paas.alongside import alongside
 from paas.errors import PaasError
 
 WIDTH = 100
@@ -95,7 +96,7 @@ class Reporter:
         self._tail.clear()
         self._step = (text, started)
         try:
-            with self._alive():
+            with alongside(self._beat):  # the working thread may sit in one long call
                 yield
         finally:
             self._step = None
@@ -149,21 +150,10 @@ class Reporter:
             self._write_log(block)
             self._send(block)
 
-    @contextmanager
-    def _alive(self) -> Iterator[None]:
-        """Send keep-alives from a thread: the working thread may sit in one long call."""
-        stop = threading.Event()
-        thread = threading.Thread(target=self._beat, args=(stop,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
-    def _beat(self, stop: threading.Event) -> None:
+    def _beat(self, over: threading.Event) -> None:
+        """Send keep-alives, and a visible line now and then."""
         self._quiet_since = time.monotonic()
-        while not stop.wait(SILENCE):
+        while not over.wait(SILENCE):
             step = self._step
             if step and time.monotonic() - self._quiet_since >= STILL - 1:
                 text = step[0][0].lower() + step[0][1:]

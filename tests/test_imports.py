@@ -32,6 +32,7 @@ CORE = (
     "scripts",
     "retention",
     "liveness",
+    "look",
     "cancel",
     "changes",
     "crew",

@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from paas.build.context import Context
+from paas.disk import watched
 from paas.errors import BuildFailed, EngineUnavailable
 
 OK = 200
 # Before 27.5, engines with the containerd store ask the network for the uploaded context: no such
 # host, or a proxy's 403 (moby#47717).
 UPLOAD_BUG = "failed to read downloaded context"
-LOOK = 0.5  # seconds between two looks at the disk: a step writes about a gigabyte in that time
 Message = dict[str, Any]
 
 
@@ -86,7 +86,7 @@ def run_build(
     connection is closed, and the engine stops the build.
     """
     connection = EngineConnection(request.engine, time.monotonic() + request.timeout)
-    with _watched(is_short, connection.abort) as full:
+    with watched(is_short, connection.abort) as full:
         try:
             _try_twice(connection, request, context, new_feed)
         except (BuildFailed, EngineUnavailable):
@@ -97,28 +97,6 @@ def run_build(
             "The build was stopped: it fills the host's disk",
             hint="Write less in its steps; if others fill the disk, its owner runs: paas doctor",
         )
-
-
-@contextmanager
-def _watched(is_short: Callable[[], bool], stop: Callable[[], None]) -> Iterator[threading.Event]:
-    """Call `stop` once the disk is short while the block runs; the event tells of it."""
-    full, done = threading.Event(), threading.Event()
-
-    def watch() -> None:
-        with suppress(EngineUnavailable, OSError):  # then the build itself fails, and says so
-            while not done.wait(LOOK):
-                if is_short():
-                    full.set()
-                    stop()
-                    return
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield full
-    finally:
-        done.set()
-        thread.join()
 
 
 def _try_twice(

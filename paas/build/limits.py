@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from paas.alongside import alongside
 from paas.model import Finding
 from paas.settings import MB, Settings
 
@@ -49,19 +50,13 @@ def limited(settings: Settings, root: Path = ROOT) -> Iterator[None]:
     if not _has_steps(root):
         yield
         return
-    done = threading.Event()
 
-    def watch() -> None:
-        while not done.wait(LOOK):
+    def watch(over: threading.Event) -> None:
+        while not over.wait(LOOK):
             _limit_steps(settings, root)
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
+    with alongside(watch):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def limit_builds(settings: Settings, root: Path = ROOT) -> Finding:

@@ -6,6 +6,7 @@ from paas import checks, health, vhosts
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import JSON, heading, listing, report, show_json, show_reports
 from paas.errors import PaasError, StartFailed
+from paas.look import describe, is_good, look_at
 from paas.manifest import Check, Manifest
 from paas.model import App, Container, ContainerRole
 from paas.platform import Platform
@@ -147,9 +148,9 @@ def _run(platform: Platform, app: App, row: Container) -> str:
         return ""
     host = vhosts.host_of(platform, app)
     for check in checks.startup_checks(platform, app, _manifest(platform, app), WEB):
-        look = health.probe(row.address, row.port, host, check)
-        if not check.uptime and not health.is_good(look, check):
-            return health.describe(look, check.path or "/")
+        look = look_at(row.address, row.port, host, check)
+        if not check.uptime and not is_good(look, check):
+            return describe(look, check.path or "/")
     return ""
 
 

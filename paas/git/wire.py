@@ -4,11 +4,12 @@ import fcntl
 import os
 import select
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO
 
 from dulwich.protocol import SIDE_BAND_CHANNEL_PROGRESS, ReceivableProtocol, pkt_line
+
+from paas.alongside import alongside
 
 PATIENCE = 30  # seconds that a client may leave its end of the line full
 SILENCE = 600.0  # seconds: a pre-push hook, or packing a large history, takes minutes
@@ -84,20 +85,12 @@ class Progress:
     def keepalive(self) -> None:
         self._packet(b"")
 
-    @contextmanager
-    def alive(self) -> Iterator[None]:
+    def alive(self) -> AbstractContextManager[None]:
         """Send keep-alives from a thread, whatever the working thread waits for."""
-        stop = threading.Event()
-        thread = threading.Thread(target=self._beat, args=(stop,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+        return alongside(self._beat)
 
-    def _beat(self, stop: threading.Event) -> None:
-        while not stop.wait(KEEPALIVE):
+    def _beat(self, over: threading.Event) -> None:
+        while not over.wait(KEEPALIVE):
             self.keepalive()
 
     def _packet(self, data: bytes) -> None:

@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
-from paas.disk import space
+from paas.disk import is_short, watched
 from paas.errors import DiskFull, ImageMissing, StartFailed
 from paas.schedulers.allowed import check_settings
-from paas.schedulers.attached import deadline, opened, wait_for_exec
+from paas.schedulers.attached import deadline, opened
 from paas.schedulers.base import ProcessSpec
 from paas.schedulers.engine import Engine
+from paas.schedulers.execs import wait_for_exec
 from paas.schedulers.profile import container_settings
 from paas.schedulers.streams import read_frames
 from paas.settings import Settings
@@ -33,7 +33,6 @@ ROOT = "0:0"
 WAIT = ("/bin/sh", "-c", "read _")  # its input stays open and nobody writes there
 NOTHING: Mapping[str, Any] = {"Test": ["NONE"]}
 SECONDS = 600  # for the commit of what a command wrote, at most the app's image size
-LOOK = 1.0  # seconds between two looks at the disk
 UNSET = ("Env", "Cmd", "StopSignal", "Healthcheck")
 OWN = ("User", "Entrypoint", "Labels", "OpenStdin")
 
@@ -100,9 +99,7 @@ def image_config(engine: Engine, spec: ProcessSpec) -> dict[str, Any]:
     with engine.answering():
         try:
             found = engine.api.inspect_image(spec.image)  # type: ignore[no-untyped-call] # docker's stubs
-        except APIError as error:
-            if error.status_code != 404:  # noqa: PLR2004 - of the Engine API
-                raise
+        except NotFound as error:
             raise ImageMissing(
                 f"No such image: {spec.image}", hint=f"Run: ps:rebuild {spec.app.name}"
             ) from error
@@ -145,37 +142,23 @@ def check_baking(config: Mapping[str, Any], plain: Mapping[str, Any], settings: 
 
 @contextmanager
 def with_room(engine: Engine, settings: Settings, container_id: str) -> Iterator[None]:
-    """Kill the container when it leaves too little room on the disk. Raises DiskFull then.
-
-    Half of what a push must find: what began with just enough may still end, as in builds.
-    """
-    over, full = Event(), Event()
-
+    """Kill the container when it leaves too little room on the disk. Raises DiskFull then."""
     with engine.answering():
-        data = Path(str(engine.api.info()["DockerRootDir"]))  # in another container it is not here
-    disks = [path for path in (settings.root, data) if path.is_dir()]
+        data = Path(str(engine.api.info()["DockerRootDir"]))
 
-    def watch() -> None:
-        while not over.wait(LOOK):
-            found = [space(path, settings.disk_reserve) for path in disks]
-            if any(free < reserve / 2 for free, reserve in found):
-                full.set()
-                with suppress(APIError):  # it ended at the last moment
-                    engine.api.kill(container_id)
-                return
+    def stop() -> None:
+        with suppress(APIError):  # it ended at the last moment
+            engine.api.kill(container_id)
 
-    watcher = Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-        if full.is_set():
-            raise DiskFull(
-                "The command was ended: the disk is nearly full",
-                hint="Write less, or ask the host's owner to free some space",
-            )
+    with watched(lambda: is_short(settings, data), stop) as full:
+        try:
+            yield
+        finally:
+            if full.is_set():
+                raise DiskFull(
+                    "The command was ended: the disk is nearly full",
+                    hint="Write less, or ask the host's owner to free some space",
+                )
 
 
 def _of_root(tmpfs: Mapping[str, str]) -> dict[str, str]:

@@ -15,9 +15,11 @@ from paas.model import App, Finding
 from paas.network import Link, SharedNetwork
 from paas.schedulers import (
     attached,
+    attached_profile,
     baking,
     docker_check,
     docker_logs,
+    execs,
     figures,
     mending,
     networks,
@@ -185,12 +187,12 @@ class DockerLocal:
         beside: Beside | None = None,
     ) -> int:
         if beside:
-            tools = attached.tools_image(self._engine, self._settings)
+            tools = attached_profile.tools_image(self._engine, self._settings)
             spec = replace(spec, image=tools, links=())  # it joins what the other is on
         else:
             self.create_network(spec.app)  # as in run_once
         plain = self._settings_of(spec)
-        config = attached.settings_for(plain, self._settings, streams, beside)
+        config = attached_profile.settings_for(plain, self._settings, streams, beside)
         container_id = self._create(spec, config)
         try:
             created(container_id)
@@ -206,11 +208,11 @@ class DockerLocal:
         streams: Streams,
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> int:
-        exec_id = attached.create_exec(self._engine, container_id, argv, streams, environ)
+        exec_id = execs.create_exec(self._engine, container_id, argv, streams, environ)
         try:
-            return attached.run_exec(self._engine, self._settings, exec_id, streams)
+            return execs.run_exec(self._engine, self._settings, exec_id, streams)
         finally:
-            attached.end_exec(self._engine, container_id, exec_id)
+            execs.end_exec(self._engine, container_id, exec_id)
 
     def describe(self, container_id: str) -> Mapping[str, Any]:
         return figures.describe(self._engine, container_id)

@@ -256,7 +256,7 @@ def test_a_step_that_fills_the_disk_is_stopped(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("paas.build.room.space", lambda *_: (1, 4))
+        patched.setattr("paas.disk.space", lambda *_: (1, 4))
         with pytest.raises(BuildFailed, match="fills the host's disk"):
             workshop.build(f"FROM paas/stack\nRUN sleep {NAP}\n", no_cache=True)
     assert not until(lambda: is_running(str(NAP)), lambda running: not running)

@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from paas.errors import StartFailed
-from paas.schedulers.attached import attached_settings, check_attached
+from paas.schedulers.attached_profile import attached_settings, check_attached
 from paas.schedulers.base import Beside, Streams
 from paas.schedulers.profile import container_settings
 from tests.contracts.engines import ENGINES, until

@@ -192,7 +192,7 @@ def test_an_image_that_is_not_taken_is_gone(bakery: Bakery) -> None:
 def test_a_command_that_fills_the_disk_is_ended(
     bakery: Bakery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(baking, "space", lambda _path, _reserve: (1, 10))
+    monkeypatch.setattr(baking, "is_short", lambda _settings, _data: True)
     with pytest.raises(DiskFull, match="disk is nearly full"):
         bakery.bake("touch /a; sleep 600")
     assert bakery.images == []

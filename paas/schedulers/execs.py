@@ -1,0 +1,96 @@
+"""Commands in running containers: prepared, run with a caller's streams, and never left behind."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from docker.errors import APIError, NotFound
+
+from paas.errors import StartFailed
+from paas.schedulers.attached import GRACE, POLL, follow_size, opened
+from paas.schedulers.base import Streams
+from paas.schedulers.engine import HTTP_CONFLICT, Engine
+from paas.settings import Settings
+from paas.workers import shielded
+
+
+def create_exec(
+    engine: Engine,
+    container_id: str,
+    argv: Sequence[str],
+    streams: Streams,
+    environ: Mapping[str, str],
+) -> str:
+    """Prepare a command; return its id. It runs as the container's user: ours, never the image's.
+
+    Raises StartFailed when the container does not run.
+    """
+    with engine.answering():
+        try:
+            made = engine.api.exec_create(
+                container_id,
+                list(argv),
+                stdin=streams.stdin is not None,
+                tty=streams.window is not None,
+                environment=dict(environ),
+                privileged=False,
+            )
+        except APIError as error:
+            if not isinstance(error, NotFound) and error.status_code != HTTP_CONFLICT:
+                raise
+            raise StartFailed("The process is not running", hint="Run: ps:report APP") from error
+    return str(made["Id"])
+
+
+def run_exec(engine: Engine, settings: Settings, exec_id: str, streams: Streams) -> int:
+    """Run what was prepared, to its end; return the exit status."""
+    body = {"Detach": False, "Tty": streams.window is not None}
+    with opened(engine, settings, f"/exec/{exec_id}/start", body) as connection:
+        follow_size(streams.window, lambda h, w: engine.api.exec_resize(exec_id, h, w))
+        connection.carry(streams)
+    return wait_for_exec(engine, exec_id)
+
+
+def wait_for_exec(engine: Engine, exec_id: str) -> int:
+    """Return the exit status; the stream's end comes a moment before the engine knows it."""
+    while True:
+        with engine.answering():
+            seen = engine.api.exec_inspect(exec_id)
+        if not seen["Running"] and seen["ExitCode"] is not None:
+            return int(seen["ExitCode"])
+        time.sleep(POLL)
+
+
+def end_exec(engine: Engine, container_id: str, exec_id: str) -> None:
+    """End what an exec started if it still runs: the engine leaves it behind."""
+    with shielded(), engine.answering():
+        try:
+            seen = engine.api.exec_inspect(exec_id)
+        except NotFound:  # its container is gone
+            return
+        pid = int(seen.get("Pid") or 0)
+        if seen["Running"] and pid and _is_in(pid, container_id):
+            _end_group(pid, container_id)
+
+
+def _end_group(pid: int, container_id: str) -> None:
+    """Send HUP, then KILL to the process group: runc makes what it execs a session of its own."""
+    for kind in (signal.SIGHUP, signal.SIGKILL):
+        deadline = time.monotonic() + GRACE
+        with suppress(ProcessLookupError):
+            os.killpg(pid, kind)
+        while _is_in(pid, container_id) and time.monotonic() < deadline:
+            time.sleep(POLL)
+        if not _is_in(pid, container_id):
+            return
+
+
+def _is_in(pid: int, container_id: str) -> bool:
+    """Whether the process is one of this container, and not another that got its pid."""
+    try:
+        return container_id in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
