@@ -227,15 +227,6 @@ def _leaving_the_rest(attempt: Attempt) -> Iterator[None]:
         )
 
 
-def still_live(platform: Platform, app: App) -> str:
-    """Return one sentence on what serves the app now."""
-    now = platform.store.apps.by_id(app.id)
-    url = next(iter(routing.urls_of(platform, now)), app.name)
-    if now.version is None or not routing.routes_of(platform, now):
-        return f"Nothing is live at {url}"
-    return f"v{now.version} is still serving {url}"
-
-
 def _show_plan(plan: BuildPlan, reporter: Reporter) -> None:
     names = ", ".join(process.name for process in plan.processes)
     reporter.line(STEP, f"{plan.summary}; processes: {names}")
@@ -291,7 +282,7 @@ def _give_up_whole(attempt: Attempt, error: PaasError) -> None:
     with suppress(Unavailable, StartFailed):  # the reconciler does what could not be done
         undo(platform, app, attempt.deploy, error.message, cancelled=isinstance(error, Cancelled))
     reporter.failure(error)
-    reporter.milestone(f"Not deployed. {still_live(platform, app)}")
+    reporter.milestone(f"Not deployed. {fleet.still_live(platform, app)}")
     try:
         attempt.run_hooks("deploy-failed", PAAS_ERROR=error.message)
     except HookRefused as refused:

@@ -18,8 +18,9 @@ from paas import (
     vhosts,
 )
 from paas.attempt import Attempt
-from paas.errors import ProxyUnavailable
+from paas.errors import ProxyUnavailable, StartFailed
 from paas.formation import Slot, Strategy
+from paas.look import LENIENT, look_at
 from paas.manifest import Check, Manifest
 from paas.model import (
     App,
@@ -93,7 +94,8 @@ def bring_up(
 def bring_back(platform: Platform, app: App) -> None:
     """Start again what made room for processes that failed; nothing to do for rolling types.
 
-    Raises StartFailed, Unavailable; the reconciler tries again.
+    Requests are led to web processes once these answer. Raises StartFailed, Unavailable; the
+    reconciler tries again.
     """
     release = platform.store.releases.current(app.id)
     rows = platform.store.containers.of(app.id, ContainerRole.CURRENT)
@@ -104,9 +106,34 @@ def bring_back(platform: Platform, app: App) -> None:
         and platform.scheduler.inspect(row.id).state is not ProcessState.RUNNING
     ]
     if release and gone:
-        for row in gone:
-            revive(platform, app, row, release)
+        back = [revive(platform, app, row, release) for row in gone]
+        with suppress(StartFailed):  # still_live() says so
+            for row in back:
+                if row.process_type == WEB and not checks.are_off(platform, app, WEB):
+                    wanted = checks.startup_checks(platform, app, release.manifest, WEB)
+                    _wait_healthy(platform, app, row, wanted)
         routing.restore(platform, app)
+
+
+def still_live(platform: Platform, app: App) -> str:
+    """Return one sentence on what serves the app now, after a deploy that failed."""
+    now = platform.store.apps.by_id(app.id)
+    url = next(iter(routing.urls_of(platform, now)), app.name)
+    if now.version is None or not routing.routes_of(platform, now):
+        return f"Nothing is live at {url}"
+    if not _answers(platform, now):
+        return f"v{now.version} was started again, but does not answer yet: ps:report {app.name}"
+    return f"v{now.version} is still serving {url}"
+
+
+def _answers(platform: Platform, app: App) -> bool:
+    """Whether web processes answer that made room; those of rolling types never stopped."""
+    if formation.strategy(platform, app, WEB) is not Strategy.RECREATE:
+        return True
+    host = vhosts.host_of(platform, app)
+    rows = platform.store.containers.of(app.id, ContainerRole.CURRENT)
+    web = [row for row in rows if row.process_type == WEB]
+    return all(look_at(row.address, row.port, host, LENIENT).status for row in web)
 
 
 def revive(platform: Platform, app: App, row: Container, release: Release) -> Container:
@@ -221,15 +248,14 @@ def _wait(attempt: Attempt, plan: Blueprint, rows: Sequence[Container]) -> None:
             continue
         wanted_checks = checks.startup_checks(platform, app, plan.manifest, row.process_type)
         if row.process_type == WEB:
-            took = _wait_healthy(attempt, row, wanted_checks)
+            took = _wait_healthy(platform, app, row, wanted_checks)
             reporter.detail(f"{row.process} healthy after {took:.1f} s")
         else:
             health.wait_up(platform.scheduler, row, app, checks.uptime(wanted_checks))
             reporter.detail(f"{row.process} up")
 
 
-def _wait_healthy(attempt: Attempt, row: Container, wanted: Sequence[Check]) -> float:
-    platform, app = attempt.platform, attempt.app
+def _wait_healthy(platform: Platform, app: App, row: Container, wanted: Sequence[Check]) -> float:
     host, limit = vhosts.host_of(platform, app), checks.startup_timeout(platform, app)
     took = sum(
         health.wait(platform.scheduler, row, app, host, limit, check)

@@ -1,7 +1,8 @@
 """Scaling, strategies and partial restarts: only what changed is touched, on failure nothing."""
 
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from paas.errors import (
     UsageError,
 )
 from paas.model import Container, ContainerRole, DeployState
-from tests.fakes.engine import Program
+from paas.proxies.base import Route
+from paas.schedulers.base import ProcessSpec
+from tests.fakes.engine import Program, Running, serve
 from tests.world import ANNA, CRASHES, World, make_world
 
 TWO = "web: serve\nworker: work"
@@ -205,6 +208,46 @@ def test_a_recreated_web_that_fails_serves_again_as_before(live: World) -> None:
     assert live.proxy.routes["shop"] == routes
     [web] = running(live).values()
     assert live.scheduler.running[web.id].spec.command == "serve"
+
+
+def test_a_recreated_web_is_said_to_serve_once_it_answers_again(
+    live: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recreate(live, "web")
+    start, switch, happened = live.scheduler.start, live.proxy.switch, list[str]()
+
+    def open_port(container: Running) -> None:
+        happened.append("port")
+        container.server = serve(container.spec.address, container.spec.port, 200)
+
+    def start_slowly(spec: ProcessSpec) -> str:
+        made = start(spec)
+        container = live.scheduler.running[made]
+        if spec.command == "serve" and container.server:
+            container.server.shutdown()
+            container.server.server_close()
+            threading.Timer(0.2, open_port, [container]).start()
+        return made
+
+    monkeypatch.setattr(live.scheduler, "start", start_slowly)
+
+    def note(app: str, routes: Sequence[Route]) -> None:
+        if routes:
+            happened.append("route")
+        switch(app, routes)
+
+    monkeypatch.setattr(live.proxy, "switch", note)
+    assert live.push(procfile=f"web: {CRASHES}\nworker: work").startswith("ng ")
+    assert happened == ["port", "route"]
+    assert "v1 is still serving" in live.said
+
+
+def test_a_recreated_web_that_does_not_come_back_is_told(live: World) -> None:
+    recreate(live, "web")
+    live.scheduler.programs["serve"] = Program(status=None)
+    assert live.push(procfile=f"web: {CRASHES}\nworker: work").startswith("ng ")
+    assert "still serving" not in live.said
+    assert "v1 was started again, but does not answer yet: ps:report shop" in live.said
 
 
 def test_a_recreated_web_comes_back_when_the_route_cannot_be_moved(live: World) -> None:
