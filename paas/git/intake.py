@@ -19,8 +19,8 @@ from paas.git.receive import Answer, Command
 from paas.git.scan import TAG, PackStream
 from paas.git.snapshot import GitSource
 from paas.git.store import (
+    RefNames,
     ask_again,
-    clashing_ref,
     exclusive,
     is_ancestor,
     move_branch,
@@ -169,9 +169,9 @@ class Intake:
             return
         no_wait = self._no_wait(answer, quarantine) if options.no_wait else None
         with self._handler.lock(self._progress, no_wait):
-            branch = self._deploy_branch(answer)
+            branch, names = self._deploy_branch(answer), RefNames(self._repository)
             for command in answer.good:
-                answer.refs[command.ref] = self._judge_values(command, quarantine, branch)
+                answer.refs[command.ref] = self._judge_values(command, quarantine, branch, names)
             if no_wait and (refused := answer.refs[BRANCHES + no_wait.branch.encode()]):
                 raise SourceRefused(refused)  # the client may have gone: the lock's owner is told
             for command in answer.good:
@@ -193,12 +193,15 @@ class Intake:
         branch = self._deploy_branch(answer)
         for command in answer.good:
             if branch is not None and command.branch == branch and command.new:
-                if refused := self._judge_values(command, quarantine, branch):
+                names = RefNames(self._repository)
+                if refused := self._judge_values(command, quarantine, branch, names):
                     raise SourceRefused(refused)
                 return NoWait(branch, command.new, answer.send)
         return None
 
-    def _judge_values(self, command: Command, quarantine: Quarantine, branch: str | None) -> str:
+    def _judge_values(
+        self, command: Command, quarantine: Quarantine, branch: str | None, names: RefNames
+    ) -> str:
         """Return why the ref may not move, "" if it may.
 
         A client that forces names the value that it saw, as one that does not. So a ref that has
@@ -207,7 +210,7 @@ class Intake:
         now = read_ref(self._repository, command.ref)
         if command.new is None and command.branch is not None and command.branch == branch:
             return f"{branch} is the branch that deploys: it cannot be deleted"
-        if command.new and (other := clashing_ref(self._repository, command.ref)):
+        if command.new and (other := names.clash(command.ref)):
             return f"{other} is in the way"  # before the deploy: after it there is no way back
         if now in {None, command.old}:
             return ""

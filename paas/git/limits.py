@@ -16,6 +16,7 @@ class Limits:
     inflated: int = 1024 * MB  # of all objects together
     delta_depth: int = 50
     commands: int = 1000  # refs in one push
+    options: int = 20  # of `git push -o`
     files: int = 50_000
     tree_size: int = 500 * MB
     tree_depth: int = 64

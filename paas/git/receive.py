@@ -140,11 +140,15 @@ class Conversation(ReceivePackHandler):
         return command
 
     def read_options(self) -> tuple[str, ...]:
-        """Return what `git push -o` said."""
+        """Return what `git push -o` said. Raises GitProtocolError for more than anybody means."""
         if not self.has_capability(PUSH_OPTIONS):
             return ()
-        packets = [packet.rstrip(b"\n") for packet in self.proto.read_pkt_seq()]
-        return tuple(packet.decode(errors="replace") for packet in packets)
+        options: list[str] = []
+        for packet in self.proto.read_pkt_seq():
+            if len(options) == self._limits.options:
+                raise GitProtocolError(f"more than {self._limits.options} push options")
+            options.append(packet.rstrip(b"\n").decode(errors="replace"))
+        return tuple(options)
 
     def report(self, answer: Answer) -> None:
         """Tell the outcome, if the client asked for it and still listens."""

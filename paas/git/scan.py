@@ -39,6 +39,7 @@ class PackStream:
         self._data, self._at, self._before = b"", 0, 0  # window, place in it, bytes before it
         self._inflated = 0
         self.depths: dict[int, int] = {}  # offset -> length of the delta chain, by offsets
+        self.bases: dict[int, int] = {}  # offset of a delta -> offset of its base
         self.referred: list[tuple[int, bytes]] = []  # (offset, base id) of each REF_DELTA
         self._head = self._take(HEADER)
         self.objects = int.from_bytes(self._head[8:], "big")
@@ -68,19 +69,23 @@ class PackStream:
         self._write(self._data[: self._at])
 
     def check_referred(self, find: Callable[[bytes], int]) -> None:
-        """Check the depth of chains that name their bases by id, when an index can `find` them.
+        """Check the depth of chains that name bases by id, when an index can `find` them.
 
         `find` returns the offset of an id of 20 bytes and raises KeyError for what it has not.
         """
-        bases: dict[int, int] = {}
         for offset, identity in self.referred:
             with suppress(KeyError):
-                bases[offset] = find(identity)
-        for start in bases:
-            depth, offset = 0, start
-            while offset in bases and depth <= self._limits.delta_depth:
-                depth, offset = depth + 1, bases[offset]
-            self._check_depth(depth + self.depths.get(offset, 0))
+                self.bases[offset] = find(identity)
+        depths: dict[int, int] = {}
+        for start in self.bases if self.referred else ():
+            way, offset = list[int](), start
+            while offset in self.bases and offset not in depths:
+                way.append(offset)
+                self._check_depth(len(way))
+                offset = self.bases[offset]
+            for depth, passed in enumerate(reversed(way), start=depths.get(offset, 0) + 1):
+                depths[passed] = depth
+                self._check_depth(depth)
 
     def _skip_object(self) -> None:
         """Read one object to its end."""
@@ -92,7 +97,7 @@ class PackStream:
             size |= self._number() << 4
         self._check_size(size)
         if kind == OFS_DELTA:
-            self._deepen(offset, self.depths.get(offset - self._distance()))
+            self._deepen(offset, offset - self._distance())
         elif kind == REF_DELTA:
             self.referred.append((offset, self._take(ID)))
             self.depths[offset] = 1
@@ -120,11 +125,12 @@ class PackStream:
                 hint=f"{SHALLOW_HINT} {RAISE_HINT.format('max_unpacked')}",
             )
 
-    def _deepen(self, offset: int, base_depth: int | None) -> None:
-        if base_depth is None:
+    def _deepen(self, offset: int, base: int) -> None:
+        if base not in self.depths:
             raise SourceRefused("The pack is broken: a delta has no base")
-        self.depths[offset] = base_depth + 1
-        self._check_depth(base_depth + 1)
+        self.bases[offset] = base
+        self.depths[offset] = self.depths[base] + 1
+        self._check_depth(self.depths[offset])
 
     def _check_depth(self, depth: int) -> None:
         if depth > self._limits.delta_depth:

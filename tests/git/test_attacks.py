@@ -204,6 +204,18 @@ def test_a_chain_by_object_ids_too_deep_is_refused(host: Host) -> None:
     assert "chain of more than 50 deltas" in one_file_push(host, *objects)
 
 
+def test_a_chain_that_names_its_bases_now_by_id_and_now_by_place_is_refused(host: Host) -> None:
+    objects, content = [packs.whole(3, b"a" * 100)], b"a" * 100
+    for size in range(101, 160):
+        delta = packs.copy_delta(len(content), size)
+        base = bytes.fromhex(packs.identity("blob", content))
+        by_id = packs.head(7, len(delta)) + base + zlib.compress(delta)
+        by_place = packs.ofs_delta(len(objects[-1]), delta)
+        objects.append(by_id if size % 2 else by_place)
+        content = b"a" * size
+    assert "chain of more than 50 deltas" in one_file_push(host, *objects)
+
+
 def test_an_object_that_inflates_to_more_than_it_says_is_refused(host: Host) -> None:
     assert "not as long as it says" in one_file_push(host, packs.whole(3, b"x" * 100, size=10))
 
@@ -291,6 +303,14 @@ def test_too_many_refs_are_refused(host: Host) -> None:
     host.plan["limits"] = {"commands": 10}
     line = pkt_line(f"{packs.ZERO} {'1' * 40} refs/heads/x\0report-status".encode())
     assert b"more than 10 refs" in host.talk(line * 11)[1]
+
+
+def test_endless_push_options_are_not_collected(host: Host) -> None:
+    line = pkt_line(f"{packs.ZERO} {'1' * 40} refs/heads/main\0report-status push-options".encode())
+    options = b"".join(pkt_line(b"no-cache") for _ in range(21))
+    status, text = host.talk(line + pkt_line(None) + options)
+    assert status == 1
+    assert b"more than 20 push options" in text
 
 
 @pytest.mark.parametrize(
