@@ -1,5 +1,6 @@
 """What all tests share: the flag that writes golden files anew, and marks by folder."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,16 @@ REAL = (
     "test_firewall.py",
     "test_service.py",
 )
+# Who may not run beside whom: builds look at the engine's one cache, and at its one wall.
+GROUPS = {
+    "contracts/test_apt_cache.py": "builds",
+    "contracts/test_baked_images.py": "builds",
+    "contracts/test_build_wall.py": "builds",
+    "contracts/test_builder.py": "builds",
+    "contracts/test_cache.py": "builds",
+    "contracts/test_engine_builder.py": "builds",
+    "contracts/test_loaded.py": "builds",
+}
 Golden = Callable[[Path, str], None]
 
 
@@ -31,11 +42,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "hosts: whole machines that boot; `just fresh-host`")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes `-n auto` starts: tests wait a lot."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.hookimpl(tryfirst=True)  # before the names of groups go into those of the tests
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs real programs by where it stands, so that the fast tests stay fast."""
+    """Mark what needs real programs by where it stands, so that the fast tests stay fast.
+
+    With `--dist loadgroup` a file goes to one process: its tests share what takes long to make.
+    """
     here = Path(__file__).parent
     for item in items:
         place = str(item.path.relative_to(here))
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(GROUPS.get(place, place)))
         if place.startswith("faults/"):
             item.add_marker(pytest.mark.faults)
         if place.startswith("hosts/"):

@@ -14,7 +14,7 @@ from tests.journeys.instance import Instance
 from tests.journeys.programs import Git
 from tests.journeys.test_first_push import write_version
 
-WAIT = 60.0
+WAIT = 120.0
 
 
 @pytest.fixture(scope="module")
