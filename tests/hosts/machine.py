@@ -17,6 +17,7 @@ from tests.nested_engine import capabilities_here
 
 CHECKOUT = Path(__file__).parent.parent.parent
 PATIENCE = 900  # seconds for one command
+PROGRAM = ("paas", "buildpacks", "nginx-templates", "hooks")  # what makes a version another one
 # What the images of cloud providers have as well; nothing that paas needs beyond it.
 PACKAGES = ("ca-certificates", "dbus", "iproute2", "openssh-server", "sudo", "systemd-sysv")
 # The outer engine mounts cgroups read-only in a container that is not privileged; modules are for
@@ -67,6 +68,18 @@ class Machine:
         while self.run("systemctl is-system-running 2>&1 | grep -E 'starting|running|degraded'")[0]:
             assert time.monotonic() < deadline, "systemd does not come up"
             time.sleep(0.2)
+
+
+def version_before() -> str:
+    """Return the newest commit whose program is another than HEAD's."""
+    command = ("git", "-C", str(CHECKOUT), "log", "-1", "--format=%H", "--", *PROGRAM)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return f"{done.stdout.strip()}^"
+
+
+def first_command() -> str:
+    """Return what the README has people type first."""
+    return (CHECKOUT / "README.md").read_text().split("```sh\n")[1].splitlines()[0]
 
 
 @contextlib.contextmanager

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hosts.machine import Machine, booted
+from tests.hosts.machine import Machine, booted, first_command, version_before
 
 pytestmark = pytest.mark.timeout(1500)
 SUITES = ("bookworm", "trixie")
 WAIT = 120.0
+NO_SUCH_APP, REFUSED = 20, 255  # exit statuses; the second is ssh's own
+KEY = "-i /var/lib/paas/demo/key -o StrictHostKeyChecking=accept-new"
+SSH = f"ssh {KEY} paas@fresh"  # port 22: the host's own sshd
 ASK = "curl -sS --max-time 5 http://hello.paas.localhost"
 HELLO = "Hello from your own Heroku!"
 # Asks ten times a second, on new connections, and notes what was not the app.
@@ -21,6 +24,24 @@ VISIT = (
     "while [ ! -e /tmp/enough ]; do curl -sS --max-time 5 http://hello.paas.localhost 2>&1"
     f" | grep -q '{HELLO}' && echo ok || echo lost; sleep 0.1; done > /tmp/visits"
 )
+# A hook of the host's owner that holds a push until the test lets it go.
+HOLD = """
+cd /var/lib/paas/hooks/pre-release.d
+printf '#!/bin/sh\\ntouch /tmp/held; while [ ! -e /tmp/go ]; do sleep 0.1; done\\n' > hold
+chmod 755 hold
+cd /var/lib/paas/demo/hello
+git -c user.name=a -c user.email=a@b commit -q --allow-empty -m 'Say it again'
+export GIT_SSH_COMMAND="ssh {key}"
+run='git push ssh://paas@fresh:2222/hello master; echo "status $?"'
+sh -c "$run" < /dev/null > /tmp/push 2>&1 &
+timeout 60 sh -c 'until [ -e /tmp/held ]; do sleep 0.1; done'
+"""
+LET_GO = """
+touch /tmp/go
+timeout 60 sh -c 'until grep ^status /tmp/push; do sleep 0.1; done' > /dev/null
+rm /var/lib/paas/hooks/pre-release.d/hold
+cat /tmp/push
+"""
 # All that paas may have put on a host; what Debian's packages brought stays.
 TRACES = """
 find / -xdev '(' -path /proc -o -path /sys -o -path /src -o -path /old -o -path /usr/share ')' \\
@@ -41,7 +62,7 @@ true
 @pytest.fixture(scope="module", params=SUITES)
 def host(request: pytest.FixtureRequest) -> Iterator[Machine]:
     with booted(request.param) as machine:
-        machine.put("/old", "HEAD^")
+        machine.put("/old", version_before())
         machine.put("/src", "HEAD")
         yield machine
 
@@ -61,9 +82,19 @@ def test_the_version_before_is_set_up_and_its_demo_answers(host: Machine) -> Non
     host.type("paas config:set hello KEPT=value")
 
 
-def test_an_upgrade_keeps_apps_serving_and_data(host: Machine) -> None:
+def daemon(host: Machine) -> str:
+    return host.type("systemctl show --property MainPID --value paas")
+
+
+def test_an_upgrade_keeps_apps_serving_data_and_a_push_that_is_at_work(host: Machine) -> None:
     host.type(f"rm -f /tmp/enough; ({VISIT}) </dev/null >/dev/null 2>&1 & sleep 1")
+    host.type(HOLD.format(key=KEY))
+    before = daemon(host)
     host.type("paas upgrade /src")
+    assert daemon(host) != before
+    pushed = host.type(LET_GO)
+    assert "Deployed hello v" in pushed
+    assert pushed.endswith("status 0\n")
     visits = host.type("touch /tmp/enough; sleep 6; cat /tmp/visits").split()
     assert visits.count("ok") > 10
     assert visits.count("lost") == 0
@@ -73,17 +104,31 @@ def test_an_upgrade_keeps_apps_serving_and_data(host: Machine) -> None:
 
 def test_a_second_run_changes_nothing(host: Machine) -> None:
     host.type("/src/bootstrap.sh")  # the demo of this version
-    pid = host.type("systemctl show --property MainPID --value paas")
+    pid = daemon(host)
     text = host.type("/src/bootstrap.sh")
     assert "Everything up-to-date" in text
     assert not re.search(r"made|added|wrote|removed|loaded", text)
-    assert host.type("systemctl show --property MainPID --value paas") == pid
+    assert daemon(host) == pid
 
 
-def test_the_daemon_writes_to_the_journal_and_starts_in_its_unit(host: Machine) -> None:
-    assert "paas" in host.type("journalctl --unit paas --no-pager")
+def test_the_units_are_what_systemd_expects(host: Machine) -> None:
+    folder = "/etc/systemd/system"
+    command = f"systemd-analyze verify {folder}/paas.service {folder}/paas-restore.service"
+    assert host.type(command) == ""
     host.type("paas stop && paas start")
     assert host.type("systemctl is-active paas") == "active\n"
+
+
+def test_the_journal_has_the_daemon_s_log_and_no_warning_of_a_restart_at_rest(
+    host: Machine,
+) -> None:
+    since = host.type("date +%s.%N").strip()
+    host.type("systemctl restart paas")
+    text = host.type(f"journalctl --sync; journalctl --unit paas --no-pager --since @{since}")
+    assert re.search(r"paas\[\d+\]: \d+ INFO serving /var/lib/paas/run/paas.sock as pid", text), (
+        text
+    )
+    assert "left-over" not in text
 
 
 def test_the_unit_s_sandbox_leaves_what_the_daemon_needs(host: Machine) -> None:
@@ -100,12 +145,53 @@ def test_the_unit_s_sandbox_leaves_what_the_daemon_needs(host: Machine) -> None:
     host.type(f"systemd-run --wait --pipe {' '.join(options)} {made} && rm /var/tmp/made.tar")
 
 
-def test_after_a_reboot_apps_answer_by_themselves(host: Machine) -> None:
+def knock(host: Machine) -> None:
+    """Use the OpenSSH door: words come in, an exit status out."""
+    assert "hello" in host.type(f"{SSH} apps:list")
+    assert host.run(f"{SSH} apps:report nosuch")[0] == NO_SUCH_APP
+
+
+def test_port_22_takes_pushes_and_commands(host: Machine) -> None:
+    host.type("/src/bootstrap.sh --openssh --no-demo")
+    repository = "-C /var/lib/paas/demo/hello"
+    text = host.type(f"GIT_SSH_COMMAND='ssh {KEY}' git {repository} push paas@fresh:other master")
+    assert "Deployed other v1" in text
+    assert HELLO in host.type(ASK.replace("hello.", "other."))
+    knock(host)
+
+
+def test_an_sshd_that_systemd_listens_for_learns_of_the_door_too(host: Machine) -> None:
+    """As on Ubuntu; Debian brings the same socket, and leaves it off."""
+    host.type("systemctl stop ssh.service && systemctl start ssh.socket")
+    knock(host)
+    host.type("sed -i 's/^openssh = true/openssh = false/' /etc/paas/paas.toml && paas setup")
+    assert host.run(f"{SSH} apps:list")[0] == REFUSED
+    host.type("PAAS_OPENSSH=true paas setup")
+    knock(host)
+    host.type("systemctl stop ssh.service ssh.socket && systemctl start ssh.service")
+
+
+def when(host: Machine, unit: str, moment: str) -> int:
+    return int(host.type(f"systemctl show --property {moment} --value {unit}"))
+
+
+def test_after_a_reboot_apps_and_doors_answer_by_themselves(host: Machine) -> None:
     host.reboot()
     print(f"answers {until_it_answers(host):.1f} s after systemd does")
     host.type("timeout 60 sh -c 'until paas status; do sleep 0.2; done'")
     assert "0 loaded units" in host.type("systemctl --failed --no-pager")
     assert "hello" in host.type("paas apps:list")
+    knock(host)
+
+
+def test_firewall_and_routes_were_there_before_nginx_and_containers(host: Machine) -> None:
+    restored = when(host, "paas-restore", "ActiveEnterTimestampMonotonic")
+    assert restored > 0
+    assert restored <= when(host, "nginx", "InactiveExitTimestampMonotonic")
+    assert restored <= when(host, "docker", "InactiveExitTimestampMonotonic")
+    assert when(host, "docker", "ActiveEnterTimestampMonotonic") <= when(
+        host, "paas", "InactiveExitTimestampMonotonic"
+    )
 
 
 def test_after_a_reboot_they_answer_without_the_daemon_too(host: Machine) -> None:
@@ -119,18 +205,22 @@ def test_after_a_reboot_they_answer_without_the_daemon_too(host: Machine) -> Non
 def test_uninstalled_with_its_data_it_comes_back_as_it_was(host: Machine) -> None:
     host.type("/src/bootstrap.sh uninstall --keep-data")
     assert HELLO not in host.run(ASK)[1]
+    assert host.run(f"{SSH} apps:list")[0] == REFUSED
     host.type("PAAS_NO_DEMO=1 /src/bootstrap.sh")
     until_it_answers(host)
+    knock(host)
     assert host.type("paas config:get hello KEPT") == "value\n"
 
 
 def test_uninstalled_it_leaves_nothing(host: Machine) -> None:
     host.type("/src/bootstrap.sh uninstall")
     assert host.type(TRACES).strip() == ""
+    assert host.type("ls /etc/ssh/sshd_config.d && sshd -t") == ""
     assert "0 loaded units" in host.type("systemctl --failed --no-pager")
 
 
 def test_the_readme_s_first_command_makes_the_demo_answer(host: Machine) -> None:
+    host.type("useradd anna && echo 'anna ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/anna")
     started = time.monotonic()
-    assert HELLO in host.type("/src/bootstrap.sh")
+    assert HELLO in host.type(f"cd /src && su anna -c '{first_command()}'")
     print(f"the demo answers after {time.monotonic() - started:.0f} s")
