@@ -1,20 +1,24 @@
 # The entry points for people and for CI. `just --list` shows them.
 python := ".venv/bin/python"
+# Tests side by side, one more than there are cores; those of a file, or of a group, one after the other.
+beside := "-n auto --dist loadgroup"
+# Compiling everything anew in each process would take longer than the tests.
+export PYTHONDONTWRITEBYTECODE := ""
 
 # Format, lint, types and the fast tests.
 check:
     .venv/bin/ruff format --check .
     .venv/bin/ruff check .
     .venv/bin/mypy
-    {{python}} -m pytest -m "not engine and not real and not journey"
+    {{python}} -m pytest -n auto --dist worksteal -m "not engine and not real and not journey"
 
 # Adapters against the real thing: Docker Engine, git, ssh, nginx, nftables.
 test:
-    {{python}} -m pytest -m "(engine or real) and not journey"
+    {{python}} -m pytest {{beside}} -m "(engine or real) and not journey"
 
 # Users' stories with real git, ssh, Docker and nginx.
 journeys:
-    {{python}} -m pytest -m "journey and not faults and not hosts"
+    {{python}} -m pytest {{beside}} -m "journey and not faults and not hosts"
 
 # Debian machines with systemd that are set up, upgraded, rebooted, uninstalled: `-k trixie` for one.
 fresh-host *args:
@@ -26,7 +30,7 @@ faults *args:
 
 # The short form of the same, as CI runs it.
 faults-quick:
-    {{python}} -m pytest -m faults
+    {{python}} -m pytest {{beside}} -m faults
 
 # Format and mend what can be mended.
 fix:
