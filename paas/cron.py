@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from paas import oneoff, operate
+from paas import oneoff
 from paas.crew import Job
 from paas.errors import Conflict, NotFound
 from paas.manifest import Overlap
@@ -16,6 +16,7 @@ from paas.model import SYSTEM, Actor, App
 from paas.platform import Platform
 from paas.schedule import MINUTE, parse_schedule
 from paas.tasks import CronJob, Errand, Run, RunKind
+from paas.verb import current_release
 
 TOPIC, MAINTENANCE, SUSPENDED = "cron", "maintenance", "suspended."
 LANE = "cron"
@@ -55,7 +56,7 @@ class Clock:
 
 def errand(platform: Platform, app: App, job: CronJob, actor: Actor, kind: RunKind) -> Errand:
     """Return the job as something to run once. Raises NotFound before the first push."""
-    release = operate.current_release(platform, app)
+    release = current_release(platform, app)
     line = oneoff.command_line(release, (job.task.command,))
     return Errand(kind, line, actor.name, oneoff.DAY, job=job.id)
 
@@ -64,7 +65,7 @@ def start_due(platform: Platform, job: CronJob, scheduled: float) -> None:
     """Start a job whose minute has come, as its policy for overlaps wants; once only."""
     try:
         app = platform.store.apps.by_id(job.app_id)
-        release = operate.current_release(platform, app)
+        release = current_release(platform, app)
     except NotFound:  # destroyed at this moment
         return
     due = replace(errand(platform, app, job, SYSTEM, RunKind.CRON), scheduled=scheduled)

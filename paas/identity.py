@@ -3,11 +3,12 @@
 import time
 
 from paas import deploy as pipeline
-from paas import operate, options, resources, routing, site_logs
+from paas import options, rerelease, resources, routing, site_logs
 from paas.errors import Conflict, NotFound, ProxyUnavailable
 from paas.model import Actor, App, AppLock, ContainerRole, ProcessState
 from paas.platform import Platform
 from paas.repair import expected_name
+from paas.verb import Cause
 
 NO_AUTOCREATION = "disable-autocreation"
 
@@ -78,7 +79,7 @@ def copy_walls(
 
 def deploy_copy(platform: Platform, app: App, actor: Actor, commit: str) -> None:
     """Build and deploy the commit that was copied."""
-    operate.build_first(platform, app, operate.Cause(actor, "apps:clone"), commit)
+    rerelease.build_first(platform, app, Cause(actor, "apps:clone"), commit)
 
 
 def find_lock(platform: Platform, app: App) -> AppLock | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from paas import fleet, operate, workers
+from paas import fleet, workers
 from paas.errors import PaasError, Unavailable
 from paas.model import App, Container, ContainerRole, ProcessState, Release
 from paas.platform import Platform
@@ -19,6 +19,7 @@ from paas.reporter import clean
 from paas.schedulers.base import Beside, Observed, ProcessSpec, Streams, process_name
 from paas.settings import MB
 from paas.tasks import Errand, Run
+from paas.verb import current_release
 from paas.workers import shielded
 
 DAY = 86400.0  # seconds that a one-off container may run, unless somebody says otherwise
@@ -52,7 +53,7 @@ def hold(
 
     Raises NotFound before the first push, Conflict when too many run, StartFailed.
     """
-    release = operate.current_release(platform, app)
+    release = current_release(platform, app)
     runs = platform.store.runs
     run = runs.begin(app, errand, release.version, has_address=beside is None)
     status, error = None, "it was interrupted"
@@ -81,7 +82,7 @@ def leave(
 
     Raises what hold() raises.
     """
-    release = operate.current_release(platform, app)
+    release = current_release(platform, app)
     runs = platform.store.runs
     run = runs.begin(app, errand, release.version, has_address=True)
     try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import starmap
 
-from paas import checks, deploy, fleet, formation, oneoff, operate, routing, workers
+from paas import checks, deploy, fleet, formation, oneoff, operate, rerelease, routing, workers
 from paas.crew import Job, run_here
 from paas.errors import Conflict, ImageMissing, NotFound, PaasError, Unavailable
 from paas.hearing import Hearing
@@ -171,7 +171,7 @@ class Reconciler:
         with _tolerating(f"app {app_id}"):
             app = self._platform.store.apps.by_id(app_id)
             try:
-                operate.rebuild_current(self._platform, app)
+                rerelease.rebuild_current(self._platform, app)
             except (Unavailable, Conflict):
                 raise
             except PaasError as error:

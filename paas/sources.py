@@ -9,11 +9,11 @@ from paas import gitset, identity
 from paas.attempt import open_attempt
 from paas.git.base import Note, Push, PushOptions, Remote
 from paas.model import App, Release
-from paas.operate import Cause
 from paas.origins import SYNC, Origin, note_origin, public_part
 from paas.platform import Platform
 from paas.reporter import STEP, TerminalSink
 from paas.source import NewFile
+from paas.verb import Cause
 
 FIRST_BRANCH = "main"
 

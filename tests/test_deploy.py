@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from paas import operate
+from paas import operate, rerelease
 from paas.errors import BuildFailed, EngineUnavailable, NotFound, PaasError, StartFailed
 from paas.model import ContainerRole, DeployState
-from paas.operate import Cause
 from paas.reconcile import Reconciler
+from paas.verb import Cause
 from tests.test_hooks import write_hook
 from tests.world import ANNA, CRASHES, HANGS, World, make_world
 
@@ -199,7 +199,7 @@ def test_a_misspelt_app_is_created_and_the_nearest_name_is_told(live: World) -> 
 
 def test_config_makes_a_release_with_the_same_image(live: World) -> None:
     first = live.current()
-    operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+    rerelease.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
     assert live.current().version == 2
     assert (live.current().image, live.current().config) == (first.image, {"A": "1"})
     assert live.store.config.get(live.app().id) == {"A": "1"}
@@ -209,22 +209,22 @@ def test_config_that_breaks_the_app_is_not_stored(live: World) -> None:
     live.scheduler.images = set()  # the image is gone: nothing can start
     before = live.visible()
     with pytest.raises(StartFailed):
-        operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+        rerelease.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
     assert live.visible() == before
 
 
 def test_config_before_the_first_push_only_stores(world: World) -> None:
     app = world.store.apps.create("shop")
-    assert operate.reconfigure(world.platform, app, Cause(ANNA, "config:set"), {"A": "1"}) is None
+    assert rerelease.reconfigure(world.platform, app, Cause(ANNA, "config:set"), {"A": "1"}) is None
     assert world.store.config.get(app.id) == {"A": "1"}
 
 
 def test_rollback_brings_image_and_config_back_without_a_build(live: World) -> None:
     first = live.current()
     live.push(procfile="web: new")
-    operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+    rerelease.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
     builds = len(live.builder.builds)
-    operate.rollback(live.platform, live.app(), ANNA, 1)
+    rerelease.rollback(live.platform, live.app(), ANNA, 1)
     assert live.current().version == 4
     assert (live.current().image, live.current().config) == (first.image, {})
     assert live.store.config.get(live.app().id) == {}
@@ -234,8 +234,8 @@ def test_rollback_brings_image_and_config_back_without_a_build(live: World) -> N
 def test_a_rebuild_after_a_rollback_goes_forward_again(live: World) -> None:
     live.push(procfile="web: new")
     second = live.current()
-    operate.rollback(live.platform, live.app(), ANNA, 1)
-    operate.rebuild(live.platform, live.app(), ANNA)
+    rerelease.rollback(live.platform, live.app(), ANNA, 1)
+    rerelease.rebuild(live.platform, live.app(), ANNA)
     assert (live.current().version, live.current().commit) == (4, second.commit)
 
 
@@ -245,7 +245,7 @@ def test_the_branch_that_was_first_deployed_is_the_one_that_deploys(live: World)
 
 def test_there_is_nothing_to_roll_back_to_after_the_first_push(live: World) -> None:
     with pytest.raises(NotFound):
-        operate.rollback(live.platform, live.app(), ANNA)
+        rerelease.rollback(live.platform, live.app(), ANNA)
 
 
 def test_restart_replaces_the_processes_and_keeps_the_release(live: World) -> None:

@@ -25,6 +25,8 @@ CORE = (
     "fleet",
     "routing",
     "operate",
+    "rerelease",
+    "verb",
     "push",
     "attempt",
     "checks",

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from paas import operate, retention
+from paas import operate, rerelease, retention
 from paas.errors import Conflict, NotFound
 from paas.model import ContainerRole
-from paas.operate import Cause
 from paas.reconcile import Reconciler
 from paas.retention import Pruner
+from paas.verb import Cause
 from tests.world import ANNA, CRASHES, World, make_world
 
 
@@ -49,7 +49,7 @@ def test_what_is_not_kept_goes_with_image_source_and_row(live: World) -> None:
 
 
 def test_an_image_that_a_kept_release_has_too_stays(live: World) -> None:
-    operate.rollback(live.platform, live.app(), ANNA, 1)
+    rerelease.rollback(live.platform, live.app(), ANNA, 1)
     retire(live)
     Pruner().run(live.platform)
     assert versions(live) == [4, 3]
@@ -88,50 +88,50 @@ def test_a_release_without_its_image_is_refused_with_those_that_are_possible(liv
     [image] = [r.image for r in live.store.releases.list(live.app().id) if r.version == 1]
     live.builder.remove_images(live.app(), [image])
     with pytest.raises(NotFound, match="v1 of shop cannot come back") as caught:
-        operate.rollback(live.platform, live.app(), ANNA, 1)
+        rerelease.rollback(live.platform, live.app(), ANNA, 1)
     assert caught.value.hint == "Possible: v2"
     Pruner().run(live.platform)
     with pytest.raises(NotFound) as caught:
-        operate.rollback(live.platform, live.app(), ANNA, 1)
+        rerelease.rollback(live.platform, live.app(), ANNA, 1)
     assert caught.value.hint == "Possible: v2"
 
 
 def test_a_release_that_never_was_is_not_said_to_be_gone(live: World) -> None:
     with pytest.raises(NotFound, match="There is no release v99 of shop yet"):
-        operate.rollback(live.platform, live.app(), ANNA, 99)
+        rerelease.rollback(live.platform, live.app(), ANNA, 99)
 
 
 def test_the_undo_of_a_rollback_names_what_was_left(
     live: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    operate.rollback(live.platform, live.app(), ANNA, 1)
+    rerelease.rollback(live.platform, live.app(), ANNA, 1)
     assert "releases:rollback shop v3\n" in capsys.readouterr().out
 
 
 def test_the_current_release_is_no_target(live: World) -> None:
     with pytest.raises(Conflict, match="v3 is the current release"):
-        operate.rollback(live.platform, live.app(), ANNA, 3)
+        rerelease.rollback(live.platform, live.app(), ANNA, 3)
 
 
 def test_without_a_number_the_release_before_comes_back(live: World) -> None:
-    operate.rollback(live.platform, live.app(), ANNA)
+    rerelease.rollback(live.platform, live.app(), ANNA)
     assert live.current().processes[0].command == "2"
 
 
 def test_a_second_rollback_goes_further_back_until_there_is_no_more(live: World) -> None:
     for command in ("2", "1"):
-        operate.rollback(live.platform, live.app(), ANNA)
+        rerelease.rollback(live.platform, live.app(), ANNA)
         assert live.current().processes[0].command == command
     with pytest.raises(NotFound, match="v5 of shop is v1 again, and nothing"):
-        operate.rollback(live.platform, live.app(), ANNA)
+        rerelease.rollback(live.platform, live.app(), ANNA)
     live.push(procfile="web: 4")
-    operate.rollback(live.platform, live.app(), ANNA)
+    rerelease.rollback(live.platform, live.app(), ANNA)
     assert live.current().processes[0].command == "1"
 
 
 def test_config_can_be_kept_in_a_rollback(live: World) -> None:
-    operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
-    operate.rollback(live.platform, live.app(), ANNA, 2, keep_config=True)
+    rerelease.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+    rerelease.rollback(live.platform, live.app(), ANNA, 2, keep_config=True)
     assert live.current().processes[0].command == "2"
     assert live.current().config == live.store.config.get(live.app().id) == {"A": "1"}
 

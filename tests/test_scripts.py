@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from paas import checks, operate, retention
+from paas import checks, rerelease, retention
 from paas.errors import InvalidName, UsageError
 from paas.model import ContainerRole, DeployState
-from paas.operate import Cause
 from paas.reconcile import Reconciler
+from paas.verb import Cause
 from tests.fakes.engine import Program
 from tests.world import ANNA, CRASHES, HANGS, World, make_world
 
@@ -57,16 +57,16 @@ def test_a_release_command_that_fails_or_hangs_leaves_config_and_numbers(
     live.scheduler.programs["migrate"] = live.scheduler.programs[command]
     before = live.visible()
     with pytest.raises(Exception, match="release"):
-        operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+        rerelease.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
     assert live.visible() == before
     assert live.store.config.get(live.app().id) == {}
     live.scheduler.programs["migrate"] = Program(exit_code=0)
-    operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+    rerelease.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
     assert live.app().version == 3
 
 
 def test_what_a_script_writes_in_pieces_is_masked_in_whole_lines(live: World) -> None:
-    operate.reconfigure(
+    rerelease.reconfigure(
         live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "hunter2hunter2"}
     )
     live.scheduler.programs["tell"] = Program(stdout=("my hunter2hunter2",), exit_code=1)
@@ -105,21 +105,21 @@ def test_a_release_keeps_what_predeploy_wrote_and_only_a_build_runs_it(
 ) -> None:
     live.push(procfile="web: new", app_json=scripts("pre"))
     image = live.current().image
-    operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+    rerelease.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
     assert live.current().image == image
     assert "To run predeploy with this config: ps:rebuild shop" in capsys.readouterr().out
     live.push(procfile="web: newer")
-    operate.rollback(live.platform, live.app(), ANNA, 2)
+    rerelease.rollback(live.platform, live.app(), ANNA, 2)
     assert (live.current().image, live.current().manifest.predeploy) == (image, "pre")
     assert len(live.scheduler.baked) == 1
 
 
 def test_predeploy_gets_the_config_and_a_rebuild_runs_it_again(live: World) -> None:
-    operate.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
+    rerelease.reconfigure(live.platform, live.app(), Cause(ANNA, "config:set"), {"A": "1"})
     live.push(procfile="web: new", app_json=scripts("pre"))
     assert live.scheduler.ran[-1].config["A"] == "1"
     first = live.current().image
-    operate.rebuild(live.platform, live.app(), ANNA)
+    rerelease.rebuild(live.platform, live.app(), ANNA)
     assert len(live.scheduler.baked) == 2
     assert live.current().image != first
     assert [spec.image == first for spec in live.scheduler.baked.values()] == [False, False]

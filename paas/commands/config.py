@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
-from paas import operate
+from paas import rerelease
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import listing, show_json, show_list, title
 from paas.commands.scope import choose, for_all
@@ -16,6 +16,7 @@ from paas.environment import Environment, read_environment
 from paas.errors import PaasError, UsageError
 from paas.model import App
 from paas.reporter import DETAIL, STEP, clean
+from paas.verb import Cause
 
 no_restart = click.option(
     "--no-restart", is_flag=True, help="Store it for the next release; leave what runs alone."
@@ -216,8 +217,8 @@ def change(
         platform.store.config.change(app.id, values, remove)
         click.echo(f"{DETAIL}Stored for the next release; now: ps:restart {app.name}")
         return
-    cause = operate.Cause(context.actor, str(click.get_current_context().info_name))
-    if operate.reconfigure(platform, app, cause, values, remove) is None:
+    cause = Cause(context.actor, str(click.get_current_context().info_name))
+    if rerelease.reconfigure(platform, app, cause, values, remove) is None:
         click.echo(f"{DETAIL}Stored; {app.name} takes it up when it starts next")
 
 

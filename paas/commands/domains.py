@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from paas import operate, routing, vhosts
+from paas import routing, vhosts
 from paas.commands.declare import Access, Context, command
 from paas.commands.every import every_app, for_every
 from paas.commands.nginx import put_back, serve
@@ -158,7 +158,7 @@ def _change(
         before = platform.store.domains.list(found.id)
         platform.store.domains.change(found.id, add, remove)
         try:
-            operate.publish(platform, found)
+            routing.publish(platform, found)
         except ProxyUnavailable:
             now = platform.store.domains.list(found.id)
             platform.store.domains.change(found.id, add=before, remove=now)

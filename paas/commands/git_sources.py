@@ -17,11 +17,11 @@ from paas.commands.declare import Access, Context, command
 from paas.errors import Forbidden, InvalidName, UsageError
 from paas.git.base import Note
 from paas.model import App
-from paas.operate import Cause
 from paas.origins import ARCHIVE, DOCKER_IMAGE, Origin, public_part
 from paas.platform import Platform
 from paas.reporter import DETAIL, STEP
 from paas.source import NewFile
+from paas.verb import Cause
 
 MAX_SAVED = 4 * 1024**3  # bytes that docker save may send; an image has at most 2 GB
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,400}", re.ASCII)

@@ -2,7 +2,7 @@
 
 import click
 
-from paas import operate, ports
+from paas import ports, rerelease
 from paas.commands.declare import Access, Context, command
 from paas.commands.nginx import put_back
 from paas.commands.reports import (
@@ -17,6 +17,7 @@ from paas.errors import Conflict, NotFound
 from paas.model import DEFAULT_PORT, App
 from paas.platform import Platform
 from paas.reporter import DETAIL, STEP
+from paas.verb import Cause
 
 KEYS = ("map", "map-detected")
 TITLES = ("scheme", "host port", "container port")
@@ -111,7 +112,7 @@ def _change(context: Context, app: App, port: int | None) -> None:
         text = str(port) if port else None
         platform.store.properties.set(app.id, ports.TOPIC, ports.CONTAINER, text)
         verb = str(click.get_current_context().info_name)
-        done = operate.change_port(platform, app, operate.Cause(context.actor, verb))
+        done = rerelease.change_port(platform, app, Cause(context.actor, verb))
     click.echo(f"{STEP}{app.name} listens on {port or 'the detected port'}")
     if not done:
         click.echo(f"{DETAIL}It holds from the next start")

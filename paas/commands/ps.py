@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from paas import builders, formation, operate
+from paas import builders, formation, operate, rerelease
 from paas.commands.declare import Access, Context, command
 from paas.commands.every import at_once, every_app, for_every
 from paas.commands.reports import (
@@ -157,7 +157,7 @@ def ps_rebuild(context: Context, app: str | None, is_all: bool, parallel: int) -
 
     def rebuild(found: App) -> None:
         if not is_all or found.version is not None:
-            operate.rebuild(context.platform, found, context.actor)
+            rerelease.rebuild(context.platform, found, context.actor)
 
     return every_app(context, app, rebuild, is_all=is_all, parallel=parallel)
 

@@ -4,7 +4,7 @@ import re
 
 import click
 
-from paas import operate, retention
+from paas import rerelease, retention
 from paas.changes import Changes, Difference, compare
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import (
@@ -21,6 +21,7 @@ from paas.errors import NotFound, UsageError
 from paas.model import App, Release
 from paas.platform import Platform
 from paas.reporter import DETAIL, STEP, clean
+from paas.verb import current_release
 
 VERSION = re.compile(r"v?([0-9]{1,9})", re.ASCII)
 KEYS = ("current", "kept", "oldest", "possible", "retention")
@@ -128,7 +129,9 @@ def releases_rollback(context: Context, app: str, version: str | None, keep_conf
     """
     number = parse_version(version) if version else None
     found = context.app(app)
-    made = operate.rollback(context.platform, found, context.actor, number, keep_config=keep_config)
+    made = rerelease.rollback(
+        context.platform, found, context.actor, number, keep_config=keep_config
+    )
     click.echo(f"{DETAIL}v{made.version} is a {made.reason}")
     config = ", config" if keep_config else ""
     click.echo(f"{DETAIL}Not rolled back: databases, volumes, domains{config}")
@@ -172,7 +175,7 @@ def releases_report(context: Context, app: str | None, style: str, only: str | N
 
 def _find(platform: Platform, app: App, version: str | None) -> Release:
     if version is None:
-        return operate.current_release(platform, app)
+        return current_release(platform, app)
     return platform.store.releases.get(app.id, parse_version(version))
 
 

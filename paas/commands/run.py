@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import click
 
-from paas import oneoff, operate, terminal
+from paas import oneoff, terminal
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import JSON, date, heading, listing, number, show_json, span
 from paas.errors import NotFound, UsageError
 from paas.model import App, ContainerRole, config_key
 from paas.reporter import DETAIL, clean
 from paas.tasks import Errand, Run, RunKind
+from paas.verb import current_release
 
 CONTAINER_ID = "--container-id"
 NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
@@ -230,7 +231,7 @@ def _errand(
 ) -> Errand:
     if ttl == 0:
         raise UsageError("--ttl-seconds is 0", hint="Give a number of seconds")
-    release = operate.current_release(context.platform, app)
+    release = current_release(context.platform, app)
     line = oneoff.command_line(release, _without_dashes(words))
     return Errand(RunKind.RUN, line, context.actor.name, float(ttl), env=_variables(env))
 
