@@ -10,6 +10,7 @@ from typing import Any
 from docker.errors import APIError
 
 from paas.errors import StartFailed
+from paas.schedulers import gate
 from paas.schedulers.base import ProcessSpec, Streams, Window
 from paas.schedulers.engine import TIMEOUT, Engine
 from paas.schedulers.removal import remove_container
@@ -54,18 +55,25 @@ def end_container(engine: Engine, container_id: str) -> None:
         remove_container(engine, container_id)
 
 
-def attach(
+def attach(  # noqa: PLR0913 - whom, how, and what it is connected with
     engine: Engine,
     settings: Settings,
     container_id: str,
     start: Callable[[], None],
     streams: Streams,
+    *,
+    waits: bool = False,
 ) -> int:
-    """Attach, then start, so that no byte is lost; return the exit status."""
+    """Attach, then start, so that no byte is lost; return the exit status.
+
+    `waits` says that it waits for its terminal's size (see gate).
+    """
     query = "stream=1&stdin=1&stdout=1&stderr=1"
     with opened(engine, settings, f"/containers/{container_id}/attach?{query}") as connection:
         start()
         follow_size(streams.window, lambda h, w: engine.api.resize(container_id, h, w))
+        if waits:
+            gate.open_up(connection, streams)
         connection.carry(streams)
     return wait_for_end(engine, container_id)
 

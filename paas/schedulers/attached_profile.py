@@ -11,6 +11,7 @@ from typing import Any
 from docker.errors import NotFound
 
 from paas.errors import ImageMissing, StartFailed
+from paas.schedulers import gate
 from paas.schedulers.allowed import check_settings
 from paas.schedulers.base import Beside, Streams
 from paas.schedulers.engine import Engine
@@ -43,6 +44,8 @@ def attached_settings(
     has_input = streams.stdin is not None
     config |= {"Tty": streams.window is not None, "OpenStdin": has_input, "StdinOnce": has_input}
     config["HostConfig"]["LogConfig"] = dict(NOT_LOGGED)
+    if gate.is_wanted(streams):
+        config |= gate.put_before(config)
     if beside:
         for name in NOT_JOINABLE:
             del config[name]
@@ -69,6 +72,8 @@ def check_attached(
     if asked:
         rest["User"] = plain["User"]
     rest.pop("StdinOnce")
+    if gate.is_before(rest):
+        rest["Cmd"] = [rest["Cmd"][0].removeprefix(gate.GATE)]
     rest |= {name: plain[name] for name in ("Tty", "OpenStdin")}
     host["LogConfig"] = plain["HostConfig"]["LogConfig"]
     if beside:

@@ -21,6 +21,7 @@ from paas.schedulers import (
     docker_logs,
     execs,
     figures,
+    gate,
     mending,
     networks,
     removal,
@@ -197,7 +198,10 @@ class DockerLocal:
         try:
             created(container_id)
             start = lambda: self._start_created(spec, container_id)  # noqa: E731 - a closure that fits into the line
-            return attached.attach(self._engine, self._settings, container_id, start, streams)
+            waits = gate.is_before(config)
+            return attached.attach(
+                self._engine, self._settings, container_id, start, streams, waits=waits
+            )
         finally:
             attached.end_container(self._engine, container_id)
 
@@ -208,11 +212,7 @@ class DockerLocal:
         streams: Streams,
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> int:
-        exec_id = execs.create_exec(self._engine, container_id, argv, streams, environ)
-        try:
-            return execs.run_exec(self._engine, self._settings, exec_id, streams)
-        finally:
-            execs.end_exec(self._engine, container_id, exec_id)
+        return execs.run(self._engine, self._settings, container_id, argv, streams, environ)
 
     def describe(self, container_id: str) -> Mapping[str, Any]:
         return figures.describe(self._engine, container_id)

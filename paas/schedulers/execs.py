@@ -10,11 +10,30 @@ from pathlib import Path
 from docker.errors import APIError, NotFound
 
 from paas.errors import StartFailed
+from paas.schedulers import gate
 from paas.schedulers.attached import GRACE, POLL, follow_size, opened
 from paas.schedulers.base import Streams
 from paas.schedulers.engine import HTTP_CONFLICT, Engine
 from paas.settings import Settings
 from paas.workers import shielded
+
+
+def run(  # noqa: PLR0913, PLR0917 - where, what, and what it is connected with
+    engine: Engine,
+    settings: Settings,
+    container_id: str,
+    argv: Sequence[str],
+    streams: Streams,
+    environ: Mapping[str, str],
+) -> int:
+    """Run a command to its end, or until we are interrupted; return its exit status."""
+    waits = can_wait(engine, container_id, streams)
+    command = gate.put_before_command(argv) if waits else argv
+    exec_id = create_exec(engine, container_id, command, streams, environ)
+    try:
+        return run_exec(engine, settings, exec_id, streams, waits=waits)
+    finally:
+        end_exec(engine, container_id, exec_id)
 
 
 def create_exec(
@@ -45,11 +64,25 @@ def create_exec(
     return str(made["Id"])
 
 
-def run_exec(engine: Engine, settings: Settings, exec_id: str, streams: Streams) -> int:
-    """Run what was prepared, to its end; return the exit status."""
+def can_wait(engine: Engine, container_id: str, streams: Streams) -> bool:
+    """Whether a command there can wait for its terminal's size (see gate)."""
+    if not gate.is_wanted(streams):
+        return False
+    with engine.answering(), suppress(NotFound):
+        seen = engine.api.inspect_container(container_id)
+        return bool(seen["State"]["Pid"]) and gate.has_shell(seen["State"]["Pid"])
+    return False
+
+
+def run_exec(
+    engine: Engine, settings: Settings, exec_id: str, streams: Streams, *, waits: bool = False
+) -> int:
+    """Run what was prepared, to its end; return the exit status. `waits`: as in attach()."""
     body = {"Detach": False, "Tty": streams.window is not None}
     with opened(engine, settings, f"/exec/{exec_id}/start", body) as connection:
         follow_size(streams.window, lambda h, w: engine.api.exec_resize(exec_id, h, w))
+        if waits:
+            gate.open_up(connection, streams)
         connection.carry(streams)
     return wait_for_exec(engine, exec_id)
 

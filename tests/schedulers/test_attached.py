@@ -109,6 +109,34 @@ def test_a_terminal_has_the_window_s_size(prison: Prison, files: Files, way: str
     assert files.out == b"33 99\r\n44 111\r\n"
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize("way", ["attach", "exec"])
+@pytest.mark.parametrize("line", ["stty size", "stty size; read -r typed; echo $typed"])
+def test_a_program_sees_the_size_with_its_first_look(
+    prison: Prison, files: Files, way: str, line: str
+) -> None:
+    files.write(b"hello\n")
+    streams = replace(files.streams, window=Window())
+    if way == "attach":
+        status = prison.scheduler.attach(prison.spec(line), streams, lambda _: None)
+    else:
+        container = prison.scheduler.start(prison.spec("exec sleep 600"))
+        status = prison.scheduler.exec(container, ["sh", "-c", line], streams)
+        prison.scheduler.stop([container], 1)
+    assert status == 0
+    assert files.out.replace(b"hello\r\n", b"", 2) == b"33 99\r\n"
+
+
+@pytest.mark.engine
+def test_a_command_that_is_not_there_is_told_on_a_terminal_too(
+    prison: Prison, files: Files
+) -> None:
+    container = prison.scheduler.start(prison.spec("exec sleep 600"))
+    streams = replace(files.streams, window=Window())
+    assert prison.scheduler.exec(container, ["no-such-program"], streams) == 127
+    assert b"no-such-program" in files.out
+
+
 def grow(window: Window, files: Files) -> None:
     until(lambda: files.out, bool)
     for callback in window.callbacks:
