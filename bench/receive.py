@@ -29,7 +29,6 @@ RECEIVE = Path(__file__).parent / "floor" / "ssh_receive.py"
 MB = 1024 * 1024
 SETTINGS = {
     "max_pack": str(400 * MB),
-    "max_unpacked": str(2048 * MB),
     "door_user": f"paas-b{secrets.token_hex(3)}",  # sshd's user wants a shell, and is removed
 }
 TURNS = 3

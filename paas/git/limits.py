@@ -13,7 +13,7 @@ class Limits:
     pack: int = 200 * MB
     objects: int = 200_000
     object_size: int = 50 * MB  # of one object, and of what a delta makes
-    inflated: int = 1024 * MB  # of all objects together
+    inflated: int = 2048 * MB  # of all objects together
     delta_depth: int = 50
     commands: int = 1000  # refs in one push
     options: int = 20  # of `git push -o`

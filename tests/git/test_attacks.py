@@ -178,11 +178,11 @@ def test_a_small_delta_with_a_huge_result_is_refused_in_little_memory(host: Host
 def test_many_deltas_that_unpack_to_too_much_are_refused(host: Host) -> None:
     base = packs.whole(3, b"\0" * 60000)
     objects, distance = [base], len(base)
-    for _ in range(30):
+    for _ in range(55):
         objects.append(packs.ofs_delta(distance, packs.copy_delta(60000, 40 * MB)))
         distance += len(objects[-1])
     shown = one_file_push(host, *objects)
-    assert "unpacks to more than 1,024 MB" in shown
+    assert "unpacks to more than 2,048 MB" in shown
     assert "raise max_unpacked in paas.toml" in shown
 
 
