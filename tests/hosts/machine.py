@@ -21,12 +21,13 @@ PROGRAM = ("paas", "buildpacks", "nginx-templates", "hooks")  # what makes a ver
 # What the images of cloud providers have as well; nothing that paas needs beyond it.
 PACKAGES = ("ca-certificates", "dbus", "iproute2", "openssh-server", "sudo", "systemd-sysv")
 # The outer engine mounts cgroups read-only in a container that is not privileged; modules are for
-# the machine outside to load.
+# the machine outside to load. Images that we make have no setuid files.
 INIT = """
 for c in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,rw,bind "$c"; done 2>/dev/null
 mknod /dev/loop-control c 10 237
 for n in $(seq 0 63); do mknod /dev/loop$n b 7 $n; done 2>/dev/null
 ln -sf /dev/null /etc/systemd/system/systemd-modules-load.service
+chmod u+s /usr/bin/sudo
 exec /lib/systemd/systemd --system
 """
 
