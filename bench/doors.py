@@ -21,6 +21,7 @@ from tests.journeys.belongings import name_of, processes, pss
 from tests.journeys.instance import Instance
 
 STRANGERS, ADDRESSES = 200, 20  # from one address 60 are let in
+ELSEWHERE = "127.0.2.1"  # the other user's; in front of each address paas has a queue of its own
 SLOW, COMMANDS, PUSHES = 40, 50, 20
 BURSTS = 3  # of commands, for few looks fit into one
 LOOKS = 15
@@ -32,7 +33,9 @@ FLAT = 1.1  # memory after, to memory before
 def measure(instance: Instance, *, quick: bool) -> list[Row]:
     """Return the rows; a quick run has a quarter of everybody."""
     share = 4 if quick else 1
-    other = Other([*instance.user("bob").command, "apps:list"])
+    bob = instance.user("bob").command
+    other = Other([*bob, "-b", ELSEWHERE, "apps:list"])
+    near = Other([*bob, "apps:list"])
     apps = [
         LiveApp(instance, f"door{n}", STATIC_SERVER, {"requirements.txt": ""})
         for n in range(PUSHES // share)
@@ -45,7 +48,7 @@ def measure(instance: Instance, *, quick: bool) -> list[Row]:
         rows.append(_memory_row("meanwhile", _memory(instance)))
     with slow_clients(instance, SLOW // share):
         rows += other.beside(f"{SLOW // share} slow pushes", idle)
-    rows += _commands(instance, other, idle, COMMANDS // share)
+    rows += _commands(instance, other, near, idle, COMMANDS // share)
     rows += _pushes(apps, other, idle)
     supervisor = processes(instance)["supervisor"]
     wait_until(lambda: len(below(supervisor)) == HELPERS, "something of it all is still at work")
@@ -126,16 +129,19 @@ def slow_clients(instance: Instance, count: int) -> Iterator[None]:
                 client.kill()
 
 
-def _commands(instance: Instance, other: Other, idle: Sample, count: int) -> list[Row]:
-    ours = _bursts([*instance.ssh.command, "apps:list"], count, other)
+def _commands(instance: Instance, other: Other, near: Other, idle: Sample, count: int) -> list[Row]:
+    many = [*instance.ssh.command, "apps:list"]
+    ours = _bursts(many, count, other)
+    beside = _bursts(many, count, near)
     with bare_ssh(instance.ssh) as bare:
-        floor = Other(bare)
+        floor = Other([*bare[:-1], "-b", ELSEWHERE, bare[-1]])
         bare_idle = floor.looks(LOOKS)
         stock = _bursts(bare, count, floor)
     return [
         Row(f"{count} commands of one user at once, until all are answered", ours.took, "s"),
-        Row("of them not answered", _one(ours.failed), "", 0),
+        Row("of them not answered", _one(ours.failed + beside.failed), "", 0),
         _ratio(f"{count} commands", ours.looks, idle),
+        _ratio(f"{count} commands from the same address", beside.looks, idle),
         Row("its floor: the same of a bare paramiko server", stock.took, "s"),
         _ratio("them", stock.looks, bare_idle, is_floor=True),
     ]

@@ -1,4 +1,4 @@
-"""The ssh door's first process: accepts, counts and forks; it speaks no ssh itself."""
+"""The ssh door's first process: accepts, counts and forks; of ssh it speaks the greeting only."""
 
 import contextlib
 import gc
@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from paas.doors.lobby import Limits, Lobby, Stranger, choose, house_of
+
 PID, PROOF = 4, 12  # bytes; pipe(7) writes so few at once or not at all
 
 log = logging.getLogger("paas")
@@ -24,28 +26,21 @@ def proof(pid: int, fingerprint: str) -> bytes:
     return pid.to_bytes(PID, "big") + hashlib.sha256(fingerprint.encode()).digest()[: PROOF - PID]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much strangers and friends may use. Times are seconds."""
-
-    connections: int = 200
-    friends: int = 50  # connections with one key, so that nobody takes all of them
-    strangers: int = 60  # of one address, no key proved yet: behind it may be a whole office
-    unauthenticated: float = 15.0
-    idle: float = 300.0  # without any session open
-
-
 @dataclass
 class Doorkeeper:
     """Keeps the limits. `serve_connection(client, authenticated)` runs in a process of its own.
 
-    That process writes proof() to the descriptor `authenticated` once a key is proved.
+    The client was greeted and has said something. The process writes proof() to the descriptor
+    `authenticated` once a key is proved.
     """
 
     limits: Limits
     serve_connection: Callable[[socket.socket, int], None]
-    strangers: dict[int, str] = field(default_factory=dict)  # pid -> address, no key proved yet
     friends: dict[int, bytes] = field(default_factory=dict)  # pid -> whose key
+
+    def __post_init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.lobby = Lobby(self.limits, self.selector)
 
     def serve(self, listener: socket.socket, lifeline: int) -> None:
         """Accept until the lifeline ends or SIGTERM comes; connections at work go on."""
@@ -59,16 +54,18 @@ class Doorkeeper:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         gc.collect()
         gc.freeze()
-        with selectors.DefaultSelector() as selector:
-            for source in (listener, lifeline, self._told, self._woken):
-                selector.register(source, selectors.EVENT_READ)
-            while True:
-                ready = {key.fileobj for key, _ in selector.select()}
-                if lifeline in ready:
-                    return
-                self._count()
-                if listener in ready:
-                    self._accept()
+        for source in (listener, lifeline, self._told, self._woken):
+            self.selector.register(source, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in self.selector.select(self.lobby.next_look())}
+            self._count()
+            self.lobby.hear(ready)
+            if lifeline in ready:
+                return
+            if listener in ready:
+                self._accept()
+            for stranger in self.lobby.in_turn():
+                self._begin(stranger)
 
     def _count(self) -> None:
         """Learn which connections ended, and which proved a key."""
@@ -79,12 +76,12 @@ class Doorkeeper:
                 self._befriend(int.from_bytes(told[:PID], "big"), told[PID:])
         with contextlib.suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
-                self.strangers.pop(pid, None)
+                self.lobby.leave(pid)
                 self.friends.pop(pid, None)
 
     def _befriend(self, pid: int, key: bytes) -> None:
         """Count a stranger who proved a key as a friend, unless that key has enough of them."""
-        if not self.strangers.pop(pid, None):
+        if not self.lobby.leave(pid):
             return
         self.friends[pid] = key
         if sum(1 for other in self.friends.values() if other == key) > self.limits.friends:
@@ -93,32 +90,33 @@ class Doorkeeper:
 
     def _accept(self) -> None:
         try:
-            client, address = self._listener.accept()
+            client, (address, *_) = self._listener.accept()
         except OSError:  # it went away while it waited
             return
-        with client:
-            if not self._make_room(address[0]):
-                log.info("refused a connection from %s: too many", address[0])
-                return
-            pid = os.fork()
-            if pid == 0:
-                self._run_connection(client)
-            self.strangers[pid] = address[0]
+        address = house_of(address)
+        if not self._make_room(address):
+            log.info("refused a connection from %s: too many", address)
+            client.close()
+            return
+        try:
+            self.lobby.greet(client, address)
+        except OSError:
+            client.close()
 
     def _make_room(self, address: str) -> bool:
         """End somebody if there are too many; return False if all friends have one connection.
 
-        By chance, as sshd_config(5)'s MaxStartups: strangers that hold all places, and say nothing,
-        then keep nobody out who proves a key at once. Where all are friends, the key with the most
-        connections gives way: a few keys cannot keep the others out.
+        Strangers give way first. Where all are friends, the key with the most connections gives
+        way: a few keys cannot keep the others out.
         """
-        alike = [pid for pid, other in self.strangers.items() if other == address]
+        strangers = self.lobby.strangers
+        alike = [each for each in strangers if each.address == address]
         if len(alike) >= self.limits.strangers:
-            self._end(random.choice(alike))  # noqa: S311 - no secret
-        elif len(self.strangers) + len(self.friends) >= self.limits.connections:
-            if not self.strangers:
+            self.lobby.end(choose(alike))
+        elif len(strangers) + len(self.friends) >= self.limits.connections:
+            if not strangers:
                 return self._end_friend()
-            self._end(random.choice(list(self.strangers)))  # noqa: S311 - as above
+            self.lobby.end(choose(strangers))
         return True
 
     def _end_friend(self) -> bool:
@@ -132,15 +130,25 @@ class Doorkeeper:
         os.kill(pid, signal.SIGTERM)  # not reaped yet, so the pid is still its own
         return True
 
-    def _end(self, stranger: int) -> None:
-        address = self.strangers.pop(stranger)
-        log.info("ended a connection from %s that had proved no key: too many", address)
-        os.kill(stranger, signal.SIGTERM)  # not reaped yet, so the pid is still its own
+    def _begin(self, stranger: Stranger) -> None:
+        """Give a stranger its process; where the host has none left, it may come again."""
+        try:
+            pid = os.fork()
+        except OSError:
+            log.exception("there is no process for a connection from %s", stranger.address)
+            self.lobby.end(stranger)
+            return
+        if pid == 0:
+            self._run_connection(stranger.line)
+        self.lobby.begun(stranger, pid)
 
     def _run_connection(self, client: socket.socket) -> NoReturn:
+        """Serve one connection in a process that has no line but its own."""
         try:
             signal.set_wakeup_fd(-1)
-            for end in (self._listener, self._wake, self._woken):
+            self.selector.close()
+            others = [each.line for each in self.lobby.strangers if each.line is not client]
+            for end in (self._listener, self._wake, self._woken, *others):
                 end.close()
             os.close(self._lifeline)
             os.close(self._told)

@@ -22,8 +22,9 @@ from paramiko import common
 from paramiko.common import MSG_CHANNEL_CLOSE, MSG_CHANNEL_REQUEST
 
 from paas.doors.authorized_keys import authorized, fingerprint
-from paas.doors.doorkeeper import Doorkeeper, Limits, proof
+from paas.doors.doorkeeper import Doorkeeper, proof
 from paas.doors.host_key import NAME as HOST_KEY
+from paas.doors.lobby import GREETING, Limits
 from paas.doors.ssh_session import Pty, Session
 
 # Allow lists, most wanted first. AES-GCM is the fastest that OpenSSL offers here.
@@ -67,7 +68,16 @@ class Door:
 
 
 class Packetizer(paramiko.packet.Packetizer):
-    """paramiko's Packetizer, which believes no length: it comes before any authentication."""
+    """paramiko's Packetizer, for a client that was greeted in the lobby and proved nothing yet."""
+
+    _greets = True
+
+    def write_all(self, out: Any) -> None:  # noqa: ANN401 - anything with bytes, as paramiko's
+        """Write all but the first, which is paramiko's greeting."""
+        if self._greets:
+            self._greets = False
+        else:
+            super().write_all(out)
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """Read `n` bytes. Raises SSHException for more than a packet may have."""
@@ -254,7 +264,7 @@ def serve_connection(door: Door, client: socket.socket, authenticated: int) -> N
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 180_000)
     transport = Transport(client, default_window_size=WINDOW)
     transport.packetizer = Packetizer(client)
-    transport.local_version = "SSH-2.0-paas"
+    transport.local_version = GREETING
     options = transport.get_security_options()
     options.ciphers, options.digests = CIPHERS, MACS
     known = ORIGINAL._kex_info  # noqa: SLF001 - mlkem needs a new OpenSSL; nothing public says so

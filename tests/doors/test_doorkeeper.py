@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from paas.doors.doorkeeper import Doorkeeper, Limits
+from paas.doors.doorkeeper import Doorkeeper
+from paas.doors.lobby import Limits
 
 
 @pytest.fixture

@@ -385,7 +385,7 @@ def test_a_closed_channel_hangs_up_its_command_and_leaves_its_neighbour(
 
 PROGRAM = """
 import json, sys
-from paas.doors.doorkeeper import Limits
+from paas.doors.lobby import Limits
 from paas.doors.ssh_server import main
 main(sys.argv[1:5], Limits(**json.loads(sys.argv[5])))
 """
@@ -442,6 +442,7 @@ def ends(stranger: socket.socket) -> bool:
 def test_a_connection_without_a_key_ends_after_its_time(shared: Running) -> None:
     with limited(shared, unauthenticated=1.0) as door, door.knock() as stranger:
         assert greets(stranger)
+        stranger.sendall(b"SSH-2.0-x\r\n")
         assert ends(stranger)
 
 
@@ -470,7 +471,34 @@ def test_one_address_holds_so_many_connections_without_a_key_the_next_takes_a_pl
         assert greets(two)
         with door.knock() as three:
             assert greets(three)
-            wait_for(lambda: len(children_of(door.process.pid)) == 2)
+            one.setblocking(False)
+            two.setblocking(False)
+            wait_for(lambda: has_ended(one) != has_ended(two))
+
+
+def has_ended(stranger: socket.socket) -> bool:
+    """Return whether the door ended a connection; nothing is taken from it."""
+    try:
+        return not stranger.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+
+
+def test_strangers_that_spoke_share_so_many_processes(shared: Running) -> None:
+    with limited(shared, processes=2, turn=0.01) as door, contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stranger = stack.enter_context(door.knock())
+            assert greets(stranger)
+            stranger.sendall(b"SSH-2.0-x\r\n")
+        wait_for(lambda: len(children_of(door.process.pid)) == 2)
+        assert door.process.poll() is None
+
+
+def test_who_says_nothing_has_no_process_and_ends_after_its_time(shared: Running) -> None:
+    with limited(shared, unauthenticated=1.0) as door, door.knock() as stranger:
+        assert greets(stranger)
+        assert children_of(door.process.pid) == []
+        assert ends(stranger)
 
 
 def test_strangers_that_hold_all_places_keep_nobody_out_who_has_a_key(shared: Running) -> None:
@@ -539,5 +567,7 @@ def test_a_stranger_cannot_make_the_door_keep_a_huge_packet(shared: Running) -> 
 def test_a_connection_is_what_the_kernel_takes_before_any_app(shared: Running) -> None:
     with limited(shared) as door, door.knock() as stranger:
         assert greets(stranger)
+        stranger.sendall(b"SSH-2.0-x\r\n")
+        wait_for(lambda: len(children_of(door.process.pid)) == 1)
         [pid] = children_of(door.process.pid)
         wait_for(lambda: Path(f"/proc/{pid}/oom_score_adj").read_text() == "700\n")
