@@ -4,6 +4,7 @@ import click
 
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import JSON, heading, listing, show_json
+from paas.commands.scope import meant
 from paas.errors import Conflict
 from paas.model import App, Role
 from paas.reporter import DETAIL, STEP
@@ -65,7 +66,7 @@ def access_revoke(context: Context, app: str, user: str) -> None:
 @listing
 def access_list(context: Context, app: str | None, style: str) -> None:
     """List who has a role at an app, or at all apps. Admins, who see every app, have none."""
-    apps = (context.app(app),) if app else context.apps()
+    apps = meant(context, app)
     grants = {each.name: context.platform.store.grants.of_app(each.id) for each in apps}
     if style == JSON:
         show_json(grants[app] if app else grants)

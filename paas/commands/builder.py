@@ -7,7 +7,7 @@ import click
 from paas import builders
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import listing, number, report, show_list
-from paas.commands.scope import choose, for_all, key_and_value, report_apps
+from paas.commands.scope import choose, key_and_value, names_property, report_apps
 from paas.errors import NotFound, UsageError
 from paas.model import App
 from paas.platform import Platform
@@ -49,9 +49,7 @@ def _report(context: Context, topic: str, app: str | None, style: str, only: str
 
 
 @command("builder:set", access=Access.DEPLOYER, examples=EXAMPLES["builder"])
-@click.argument("app", required=False)
-@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
-@for_all
+@names_property("KEY [VALUE]")
 def builder_set(context: Context, app: str | None, words: tuple[str, ...], is_global: bool) -> None:
     """Set what builds an app; an empty value clears.
 
@@ -70,9 +68,7 @@ def builder_report(context: Context, app: str | None, style: str, only: str | No
 
 
 @command("builder-dockerfile:set", access=Access.DEPLOYER, examples=EXAMPLES["builder-dockerfile"])
-@click.argument("app", required=False)
-@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
-@for_all
+@names_property("KEY [VALUE]")
 def builder_dockerfile_set(
     context: Context, app: str | None, words: tuple[str, ...], is_global: bool
 ) -> None:
@@ -95,9 +91,7 @@ def builder_dockerfile_report(
 
 
 @command("app-json:set", access=Access.DEPLOYER, examples=EXAMPLES["app-json"])
-@click.argument("app", required=False)
-@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
-@for_all
+@names_property("KEY [VALUE]")
 def app_json_set(
     context: Context, app: str | None, words: tuple[str, ...], is_global: bool
 ) -> None:

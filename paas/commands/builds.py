@@ -7,6 +7,7 @@ from paas import retention, workers
 from paas.commands import deploys
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import JSON, date, heading, listing, show_json, show_values
+from paas.commands.scope import meant
 from paas.errors import Conflict
 from paas.model import Deploy, DeployState
 from paas.reporter import DETAIL
@@ -37,7 +38,7 @@ def builds_list(
     context: Context, app: str | None, kind: str | None, status: str | None, style: str
 ) -> None:
     """List what was built and deployed, newest first; without an app what is at work now."""
-    apps = {each.id: each.name for each in ((context.app(app),) if app else context.apps())}
+    apps = {each.id: each.name for each in meant(context, app)}
     store = context.platform.store
     records = store.deploys.list(next(iter(apps))) if app else store.deploys.unfinished()
     rows = [_row(record, apps[record.app_id]) for record in records if record.app_id in apps]
@@ -100,7 +101,7 @@ def cleanup(context: Context, app: str | None) -> None:
     if app is None:
         context.require(Access.ADMIN)
     skipped = 0
-    for each in (context.app(app),) if app else context.apps():
+    for each in meant(context, app):
         try:
             with platform.locks.app(each.id, context.actor.name, "cleanup", patience=0):
                 pipeline.end_abandoned(platform, each)

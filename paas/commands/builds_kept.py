@@ -6,7 +6,7 @@ from paas import deploy as pipeline
 from paas import retention
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import report
-from paas.commands.scope import choose, for_all, report_apps
+from paas.commands.scope import choose, names_property, report_apps
 from paas.errors import Conflict, UsageError
 from paas.model import App
 from paas.platform import Platform
@@ -20,9 +20,7 @@ KEY = "retention"
     access=Access.DEPLOYER,
     examples=("builds:set shop retention 200", "builds:set --global retention 20"),
 )
-@click.argument("app", required=False)
-@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
-@for_all
+@names_property("KEY [VALUE]")
 def builds_set(
     context: Context, app: str | None, words: tuple[str, ...], *, is_global: bool
 ) -> None:

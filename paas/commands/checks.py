@@ -4,7 +4,8 @@ import click
 
 from paas import checks, health, vhosts
 from paas.commands.declare import Access, Context, command
-from paas.commands.reports import JSON, heading, listing, report, show_json, show_reports
+from paas.commands.reports import JSON, heading, listing, report, show_json
+from paas.commands.scope import report_apps
 from paas.errors import PaasError, StartFailed
 from paas.look import describe, is_good, look_at
 from paas.manifest import Check, Manifest
@@ -85,12 +86,7 @@ def checks_enable(context: Context, app: str, types: str) -> None:
 def checks_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show the checks of an app, or of all apps: what was set, and what holds in the end."""
     platform = context.platform
-    apps = (context.app(app),) if app else context.apps()
-    values = {each.name: _describe(platform, each) for each in apps}
-    if app and style == JSON:
-        show_json(values[app][only] if only else values[app])
-    else:
-        show_reports("checks", values, style, only)
+    report_apps(context, "checks", app, lambda each: _describe(platform, each), style, only)
 
 
 @command(

@@ -15,11 +15,10 @@ from paas.commands.reports import (
     number,
     report,
     show_json,
-    show_reports,
     span,
 )
 from paas.commands.run import describe, show_output, with_term
-from paas.commands.scope import choose, for_all, key_and_value
+from paas.commands.scope import choose, key_and_value, names_property, report_apps
 from paas.errors import NotFound, UsageError
 from paas.manifest import CronTask, Overlap
 from paas.model import App
@@ -189,9 +188,7 @@ def cron_resume(context: Context, app: str, job: str) -> None:
         "cron:set --global maintenance true",
     ),
 )
-@click.argument("app", required=False)
-@click.argument("words", nargs=-1, metavar="maintenance [true]")
-@for_all
+@names_property("maintenance [true]")
 def cron_set(context: Context, app: str | None, words: tuple[str, ...], is_global: bool) -> None:
     """Set `maintenance true` to follow no schedule of an app, or of any; no value clears it."""
     found, words = choose(context, app, words, is_global=is_global)
@@ -211,12 +208,7 @@ def cron_set(context: Context, app: str | None, words: tuple[str, ...], is_globa
 @report("cron", *KEYS)
 def cron_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show how many jobs an app has, which failed last, and whether schedules are followed."""
-    apps = (context.app(app),) if app else context.apps()
-    reports = {each.name: _report(context, each) for each in apps}
-    if style == JSON and app:
-        show_json(reports[app][only] if only else reports[app])
-    else:
-        show_reports("cron", reports, style, only)
+    report_apps(context, "cron", app, lambda each: _report(context, each), style, only)
 
 
 def _report(context: Context, app: App) -> dict[str, object]:

@@ -16,7 +16,7 @@ from paas.commands.reports import (
     show_json,
     show_values,
 )
-from paas.commands.scope import choose, for_all, key_and_value, report_apps
+from paas.commands.scope import choose, key_and_value, names_property, report_apps
 from paas.errors import Conflict, UsageError
 from paas.model import App
 from paas.platform import Platform
@@ -40,9 +40,7 @@ KEYS = (
         "git:set --global deploy-branch main",
     ),
 )
-@click.argument("app", required=False)
-@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
-@for_all
+@names_property("KEY [VALUE]")
 def git_set(context: Context, app: str | None, words: tuple[str, ...], is_global: bool) -> None:
     """Set where the code of an app comes from; an empty value clears.
 

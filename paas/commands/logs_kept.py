@@ -12,7 +12,7 @@ from paas import kept_logs
 from paas.commands.declare import Access, Context, command
 from paas.commands.logs import LINES, show
 from paas.commands.reports import number, report
-from paas.commands.scope import choose, for_all, report_apps
+from paas.commands.scope import choose, names_property, report_apps
 from paas.errors import NotFound, UsageError
 from paas.log_stream import LogStream
 from paas.model import App, DeployState
@@ -98,9 +98,7 @@ def logs_failed(context: Context, app: str | None, is_all: bool) -> None:
         "logs:set shop max-size",
     ),
 )
-@click.argument("app", required=False)
-@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
-@for_all
+@names_property("KEY [VALUE]")
 def logs_set(context: Context, app: str | None, words: tuple[str, ...], is_global: bool) -> None:
     """Set how much of an app's output is kept; without a value it is the default again.
 

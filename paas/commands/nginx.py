@@ -10,7 +10,7 @@ import click
 from paas import nginx_options, routing, site_logs
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import number, quiet_flags, report
-from paas.commands.scope import choose, for_all, report_apps
+from paas.commands.scope import choose, names_property, report_apps
 from paas.errors import PaasError, UsageError
 from paas.model import App
 from paas.nginx_options import OPTIONS, TOPIC
@@ -38,9 +38,7 @@ def tailing(function: Function) -> Function:
         "nginx:set --global keepalive-timeout 30s",
     ),
 )
-@click.argument("app", required=False)
-@click.argument("words", nargs=-1, metavar="KEY [VALUE]")
-@for_all
+@names_property("KEY [VALUE]")
 def nginx_set(context: Context, app: str | None, words: tuple[str, ...], is_global: bool) -> None:
     """Set how nginx serves an app, at once; an empty value brings the default back.
 

@@ -8,8 +8,8 @@ from paas import routing, vhosts
 from paas.commands.declare import Access, Context, command
 from paas.commands.every import at_once, every_app, for_every
 from paas.commands.nginx import put_back, serve
-from paas.commands.reports import report, show_report, show_reports
-from paas.commands.scope import choose, for_all, report_apps
+from paas.commands.reports import report
+from paas.commands.scope import choose, names_property, report_apps
 from paas.errors import PaasError, UsageError
 from paas.model import App
 from paas.nginx_options import TOPIC as NGINX
@@ -65,9 +65,7 @@ def proxy_build_config(context: Context, app: str | None, is_all: bool, parallel
     access=Access.DEPLOYER,
     examples=("proxy:set shop type nginx", "proxy:set shop type"),
 )
-@click.argument("app", required=False)
-@click.argument("words", nargs=-1, metavar="type [VALUE]")
-@for_all
+@names_property("type [VALUE]")
 def proxy_set(context: Context, app: str | None, words: tuple[str, ...], is_global: bool) -> None:
     """Say which proxy serves an app: nginx is the only one there is."""
     found, words = choose(context, app, words, is_global=is_global)
@@ -132,12 +130,11 @@ def maintenance_disable(context: Context, app: str) -> None:
 @report(MAINTENANCE, "enabled")
 def maintenance_report(context: Context, app: str | None, style: str, only: str | None) -> None:
     """Show whether an app, or which of all apps, is in maintenance."""
-    found = (context.app(app),) if app else context.apps()
-    values = {each.name: {"enabled": _is_in_maintenance(context, each)} for each in found}
-    if app:
-        show_report(MAINTENANCE, app, values[app], style, only)
-    else:
-        show_reports(MAINTENANCE, values, style, only)
+
+    def describe(each: App) -> dict[str, object]:
+        return {"enabled": _is_in_maintenance(context, each)}
+
+    report_apps(context, MAINTENANCE, app, describe, style, only)
 
 
 @command("url", access=Access.VIEWER, examples=("url shop",))

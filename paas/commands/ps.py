@@ -19,6 +19,7 @@ from paas.commands.reports import (
     show_values,
     span,
 )
+from paas.commands.scope import meant
 from paas.errors import UsageError
 from paas.model import App, Desired, process_type
 from paas.processes import Process, describe_processes, is_running
@@ -50,7 +51,7 @@ def ps_report(context: Context, app: str | None, style: str, only: str | None) -
 
     A process that met a wall (memory, a read-only file system, ...) is shown with what opens it.
     """
-    apps = (context.app(app),) if app else context.apps()
+    apps = meant(context, app)
     found = {each: describe_processes(context.platform, each) for each in apps}
     summaries = {each.name: _summarise(context, each, found[each]) for each in found}
     if only:
@@ -197,7 +198,7 @@ def ps_restore(context: Context, app: str | None) -> None:
 
     Never needed: the daemon does it at its start, at each event of the engine, and each minute.
     """
-    for found in (context.app(app),) if app else context.apps():
+    for found in meant(context, app):
         Reconciler(context.platform).tend(found.id, Told(is_blind=True))
         click.echo(f"{DETAIL}{found.name}: what should run was looked after")
 

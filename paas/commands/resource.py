@@ -5,6 +5,7 @@ import click
 from paas import resources
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import JSON, heading, listing, show_json, show_values
+from paas.commands.scope import meant
 from paas.errors import UsageError
 from paas.model import App
 from paas.reporter import DETAIL, STEP
@@ -106,7 +107,7 @@ def resource_reserve_clear(context: Context, app: str, name: str | None) -> None
 def resource_report(context: Context, app: str | None, style: str) -> None:
     """Show limits and reservations of an app, or of all apps, as they were set."""
     platform = context.platform
-    apps = (context.app(app),) if app else context.apps()
+    apps = meant(context, app)
     every = {each.name: dict(resources.stored(platform, each)) for each in apps}
     if style == JSON:
         show_json(every[app] if app else every)

@@ -10,6 +10,7 @@ import click
 from paas import oneoff, terminal
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import JSON, date, heading, listing, number, show_json, span
+from paas.commands.scope import meant
 from paas.errors import NotFound, UsageError
 from paas.model import App, ContainerRole, config_key
 from paas.reporter import DETAIL, clean
@@ -84,7 +85,7 @@ def run_detached(
 @listing
 def run_list(context: Context, app: str | None, style: str) -> None:
     """List the one-off containers that run now: by hand, from cron, for debugging."""
-    apps = (context.app(app),) if app else context.apps()
+    apps = meant(context, app)
     runs = [(each, run) for each in apps for run in context.platform.store.runs.open(each.id)]
     if style == JSON:
         show_json([describe(each, run) for each, run in runs])

@@ -1,6 +1,7 @@
 """Verbs that are about one app, or with --global about all of them."""
 
 from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import click
 
@@ -9,6 +10,7 @@ from paas.commands.reports import show_report, show_reports
 from paas.errors import UsageError
 from paas.model import App
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 for_all = click.option("--global", "is_global", is_flag=True, help="For all apps; admins only.")
 
 
@@ -26,6 +28,21 @@ def choose(
     if app is None:
         raise UsageError("No app is named", hint="Name one, or give --global.")
     return context.app(app), words
+
+
+def meant(context: Context, app: str | None) -> tuple[App, ...]:
+    """Return the app that is named, or all that the actor may see. Raises NotFound, Forbidden."""
+    return (context.app(app),) if app else context.apps()
+
+
+def names_property(metavar: str) -> Callable[[Function], Function]:
+    """Give a command `[APP] KEY [VALUE]` and --global; choose() tells them apart."""
+
+    def decorate(function: Function) -> Function:
+        words = click.argument("words", nargs=-1, metavar=metavar)
+        return click.argument("app", required=False)(words(for_all(function)))
+
+    return decorate
 
 
 def key_and_value(words: tuple[str, ...]) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import click
 
 from paas.commands.declare import REGISTRY, Access, Context, command
 from paas.commands.reports import JSON, date, heading, listing, show_json
+from paas.commands.scope import meant
 from paas.commands.ssh_keys import read_key
 from paas.doors.host_key import make_pair
 from paas.errors import Conflict, UsageError
@@ -70,7 +71,7 @@ def tokens_create(  # noqa: PLR0913, PLR0917 - click gives one for each flag
 @listing
 def tokens_list(context: Context, app: str | None, style: str) -> None:
     """List the tokens of an app, or of all apps that are yours."""
-    apps = (context.app(app),) if app else context.apps()
+    apps = meant(context, app)
     tokens = {each.name: context.platform.store.tokens.of_app(each.id) for each in apps}
     if style == JSON:
         rows = {name: [_row(token) for token in some] for name, some in tokens.items()}
