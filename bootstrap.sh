@@ -34,6 +34,7 @@ declare -i since=0 is_quiet=0 # is_quiet: the step's output is in the log only
 main() {
   parse "$@"
   ((EUID == 0)) || die 'This needs root' "Run: sudo $0 $*"
+  [[ $mode == test ]] || be_alone
   log=/var/log/paas-$mode.log
   : >"$log"
   exec 3>&2 # failed() runs where the failing command's output goes into the log
@@ -68,6 +69,15 @@ parse() {
   done
 }
 
+# Two runs at once would sweep away what the other has just unpacked. What runs on after this script
+# gets the lock not: see 4>&-.
+be_alone() {
+  [[ $home =~ ^/[A-Za-z0-9._/+@-]*$ ]] || die "PAAS_HOME=$home has characters that a unit cannot name" 'Choose letters, digits and . _ / + @ -'
+  [[ $here/ != "$home"/* ]] || die "This checkout is in $home, where the program goes" 'Move it to another folder and run it there.'
+  exec 4>>/run/paas-bootstrap.lock
+  flock -n 4 || die 'Another bootstrap.sh or paas upgrade is at work' 'Wait until it has ended.'
+}
+
 install_all() {
   local packages
   mapfile -t packages < <(packages_to_run)
@@ -78,7 +88,8 @@ install_all() {
   step "Program in $home" install_tree
   step 'nginx' start_nginx
   current='paas setup'
-  "$home/bin/paas" setup
+  run_module 'from paas.__main__ import main' 'sys.exit(main())' setup
+  step "Command $home/bin/paas" switch_program
   read_settings
   step 'Daemon' start_daemon
   current='Demo app'
@@ -101,7 +112,7 @@ uninstall_all() {
   (cd / && "$home/venv/bin/python" -I -m paas.setup.remove $keep_data)
   local link=${PAAS_LINK:-/usr/local/bin/paas}
   [[ $(readlink "$link") != "$home/bin/paas" ]] || rm -f "$link"
-  rm -rf "$home" "$log" /var/log/paas-install.log
+  remove_program
   printf '=====> paas is gone from this host%s\n' "${keep_data:+; its data stays for the next bootstrap.sh}"
 }
 
@@ -109,9 +120,15 @@ uninstall_all() {
 leave_half_installed() {
   [[ ! -f ${PAAS_CONFIG:-/etc/paas/paas.toml} ]] || die "There is data of paas, but no whole program in $home" "Run: $0 --no-demo && $0 uninstall"
   [[ -d $home ]] || die "There is no paas in $home" 'Nothing was removed.'
-  rm -rf "$home" "$log" /var/log/paas-install.log
-  printf '=====> removed %s: it was never set up\n' "$home"
+  remove_program
+  printf '=====> removed the program from %s: it was never set up\n' "$home"
   exit 0
+}
+
+# Anything else in that folder is somebody's.
+remove_program() {
+  rm -rf "$home"/{venv,tree}-* "$home"/{venv,tree}{,.new} "$home"/bin/paas{,.new} "$log" /var/log/paas-install.log /run/paas-bootstrap.lock
+  rmdir --ignore-fail-on-non-empty "$home/bin" "$home" 2>/dev/null || true
 }
 
 run_tests() {
@@ -180,15 +197,22 @@ start_engine() {
 }
 
 bring_up_engine() {
+  start_at_boot docker
   engine_answers && return
   if has_systemd; then
-    systemctl enable --now docker
+    systemctl start docker
   else
     # A bare machine without an init system may not have mounted it.
     mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
-    setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null &
+    setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null 4>&- &
   fi
   wait_until 60 engine_answers || tell "dockerd does not answer; its log: /var/log/dockerd.log, or journalctl -u docker"
+}
+
+# Also what somebody started by hand: apps are to be there after a reboot.
+start_at_boot() {
+  has_systemd && systemctl cat "$1.service" >/dev/null 2>&1 || return 0
+  systemctl is-enabled --quiet "$1" || systemctl enable "$1"
 }
 
 engine_answers() {
@@ -209,17 +233,21 @@ find_python() {
   tell 'No Python of version 3.11 or newer with venv: Debian 12 and Ubuntu 24.04 have one, as python3-venv'
 }
 
-# One directory per lock file, named by its content; the link is moved when it is whole.
+# One directory per lock file, named by its content.
 install_venv() {
-  local python venv
+  local python
   python=$(find_python)
   venv=$home/venv-$(cat "$1" <("$python" -V) | sha256sum | cut -c1-12)
-  if [[ ! -f $venv/complete ]]; then
-    fill_venv "$python" "$venv" "$1"
-    echo "$home/tree" >"$(echo "$venv"/lib/python3*/site-packages)/paas.pth"
-    touch "$venv/complete"
-  fi
-  point "$venv" "$home/venv"
+  [[ ! -f $venv/complete ]] || return 0
+  fill_venv "$python" "$venv" "$1"
+  echo "$home/tree" >"$(echo "$venv"/lib/python3*/site-packages)/paas.pth"
+  complete "$venv"
+}
+
+# On the disk before it counts as whole: a loss of power leaves empty files else.
+complete() {
+  sync -f "$1"
+  touch "$1/complete"
 }
 
 fill_venv() {
@@ -237,18 +265,30 @@ make_dev_venv() {
   touch "$mark"
 }
 
+# The same: one directory per version, which is made anew if something has changed in it.
 install_tree() {
-  local tree parts=(paas buildpacks nginx-templates hooks examples)
-  pack() { tar -C "$here" --exclude=__pycache__ --sort=name --mtime=@0 --owner=0 --group=0 -cf - "${parts[@]}"; }
-  tree=$home/tree-$(pack | sha256sum | cut -c1-12)
-  if [[ ! -f $tree/complete ]]; then
-    rm -rf "$tree"
-    mkdir -p "$tree"
-    pack | tar -C "$tree" -xf -
-    chmod -R u=rwX,go=rX "$tree"
-    "$home/venv/bin/python" -m compileall -q "$tree/paas"
-    touch "$tree/complete"
-  fi
+  tree=$home/tree-$(pack "$here" | sha256sum | cut -c1-12)
+  [[ ! -f $tree/complete || $tree != "$home/tree-$(pack "$tree" | sha256sum | cut -c1-12)" ]] || return 0
+  rm -rf "$tree"
+  mkdir -p "$tree"
+  pack "$here" | tar -C "$tree" -xf -
+  "$venv/bin/python" -m compileall -q "$tree/paas"
+  complete "$tree"
+}
+
+pack() {
+  tar -C "$1" --exclude=__pycache__ --sort=name --mtime=@0 --owner=0 --group=0 --mode=u=rwX,go=rX -cf - \
+    paas buildpacks nginx-templates hooks examples
+}
+
+# Run lines of Python in the new program, which need not be the one on the PATH yet.
+run_module() {
+  "$venv/bin/python" -I -c "import sys; sys.path.insert(0, '$tree')"$'\n'"$1"$'\n'"$2" "${@:3}"
+}
+
+# Once setup has succeeded: until then, and if it fails, the host has the version of before.
+switch_program() {
+  point "$venv" "$home/venv"
   point "$tree" "$home/tree"
   write_command
 }
@@ -257,34 +297,32 @@ install_tree() {
 # Both folders by their own names: what runs keeps the version it was started as, also in what it
 # reads later (modules, buildpacks, templates).
 write_command() {
-  local venv tree
-  venv=$(readlink -f "$home/venv")
-  tree=$(readlink -f "$home/tree")
+  local command=$home/bin/paas link=${PAAS_LINK:-/usr/local/bin/paas}
   mkdir -p "$home/bin"
-  printf '%s\n' "#!$venv/bin/python -I" 'import sys' "sys.path.insert(0, '$tree')" 'from paas.__main__ import main' 'sys.exit(main())' >"$home/bin/paas.new"
-  chmod 755 "$home/bin/paas.new"
-  mv "$home/bin/paas.new" "$home/bin/paas"
-  local link=${PAAS_LINK:-/usr/local/bin/paas}
-  if [[ -e $link && ! $link -ef $home/bin/paas ]]; then tell "$link is another program; move it away first"; fi
-  point "$home/bin/paas" "$link"
+  printf '%s\n' "#!$venv/bin/python -I" 'import sys' "sys.path.insert(0, '$tree')" 'from paas.__main__ import main' 'sys.exit(main())' >"$command.new"
+  chmod 755 "$command.new"
+  if cmp --quiet "$command.new" "$command"; then rm "$command.new"; else mv "$command.new" "$command"; fi
+  if [[ -e $link && ! $link -ef $command ]]; then tell "$link is another program; move it away first"; fi
+  point "$command" "$link"
 }
 
 start_nginx() {
   [[ -z ${PAAS_NGINX_CONF:-} ]] || return 0 # an nginx that the owner starts
+  start_at_boot nginx
   kill -0 "$(cat /run/nginx.pid 2>/dev/null)" 2>/dev/null && return
-  if has_systemd; then systemctl enable --now nginx; else nginx; fi
+  if has_systemd; then systemctl start nginx; else nginx 4>&-; fi
 }
 
 read_settings() {
   local program='from paas.settings import load
 s = load()
 print(s.root, s.domain, s.door_user, s.ssh_port, s.http_port, s.app_url(f"hello.{s.domain}"))'
-  read -r root domain user ssh_port http_port url < <("$home/venv/bin/python" -I -c "$program")
+  read -r root domain user ssh_port http_port url < <(run_module '' "$program")
 }
 
 start_daemon() {
   local mark before verb=start
-  mark="$(readlink -f "$home/tree") $(readlink -f "$home/venv") $(sha256sum <"${PAAS_CONFIG:-/etc/paas/paas.toml}")"
+  mark="$tree $venv $(sha256sum <"${PAAS_CONFIG:-/etc/paas/paas.toml}")"
   before=$(cat "$root/run/started" 2>/dev/null || true)
   [[ $before == "$mark" ]] || verb=restart # another version runs: apps go on
   if has_systemd; then
@@ -297,21 +335,22 @@ start_daemon() {
     "$home/bin/paas" start
   fi
   echo "$mark" >"$root/run/started"
-  sweep "$mark $before "
+  [[ $verb == start ]] || touch -c "$home"/{tree,venv}-* # what was replaced now is used now
+  sweep
 }
 
-# Deploys at work still run the version before.
+# Deploys, runs and cron jobs that a version has begun end within a day.
 sweep() {
   local old
-  for old in "$home"/tree-* "$home"/venv-*; do
-    [[ $1 == *"$old "* ]] || rm -rf "$old"
+  find "$home" -maxdepth 1 \( -name 'tree-*' -o -name 'venv-*' \) -mtime +1 | while read -r old; do
+    [[ $old == "$tree" || $old == "$venv" ]] || rm -rf "$old"
   done
 }
 
 install_units() {
   local unit text
   for unit in paas.service paas-restore.service; do
-    text=$(sed "s|@HOME@|$home|g" "$here/units/$unit")
+    text=$(sed "s|@HOME@|$home|g; s|@ROOT@|$root|g" "$here/units/$unit")
     [[ $(cat "/etc/systemd/system/$unit" 2>/dev/null) == "$text" ]] && continue
     echo "$text" >"/etc/systemd/system/$unit"
     systemctl daemon-reload

@@ -1,5 +1,6 @@
 """The two sockets that the daemon listens on: for doors on this host, and for ssh clients."""
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -30,9 +31,11 @@ def listen_tcp(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
+        wanted = "ssh_port in paas.toml (or PAAS_SSH_PORT) to a free port"
+        if error.errno == errno.EADDRNOTAVAIL:
+            wanted = "ssh_listen in paas.toml to an address that this host has"
         raise UsageError(
-            f"Cannot listen on {host} port {port}: {error.strerror}",
-            hint="Set ssh_port in paas.toml (or PAAS_SSH_PORT) to a free port.",
+            f"Cannot listen on {host} port {port}: {error.strerror}", hint=f"Set {wanted}."
         ) from error
     listener.listen(BACKLOG)
     return listener

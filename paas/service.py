@@ -55,7 +55,9 @@ def serve(settings: Settings) -> int:
     """
     sys.modules["paramiko"] = None  # type: ignore[assignment] # import then says ImportError
     from paas import daemon  # noqa: PLC0415 - see above
+    from paas.state.database import require_file  # noqa: PLC0415 - see above
 
+    require_file(settings.database)
     daemon.main(settings)
     return 0
 
@@ -94,7 +96,9 @@ def start(settings: Settings) -> int:
 
 def _is_a_unit(settings: Settings) -> bool:
     """Whether systemd keeps this instance (sd_booted(3)); the unit is of the default settings."""
-    return SYSTEMD.is_dir() and UNIT.is_file() and settings == load({})
+    of_unit = load({})
+    ours = (settings.config, settings.root) == (of_unit.config, of_unit.root)
+    return SYSTEMD.is_dir() and UNIT.is_file() and ours
 
 
 def _start_unit(settings: Settings) -> int:

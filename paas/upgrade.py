@@ -4,56 +4,49 @@ It runs that version's own `bootstrap.sh`: the program comes beside the old one,
 moves forward (a copy stays), and the daemon is exchanged. Apps and deploys at work go on.
 """
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from pathlib import Path
 
-from paas.errors import Conflict, Forbidden, PaasError, UsageError
+from paas.errors import Forbidden, PaasError, UsageError
 from paas.settings import Settings
 from paas.state.migrate import refuse_newer
 
 PROGRAM = "bootstrap.sh"
 MIGRATIONS = "paas/state/migrations"
 UNPACKED = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in it
+LEFT = 24 * 3600  # seconds after which an unpacked release is nobody's
 HINT = "Give a checkout's folder, or a release's .tar.gz"
 
 
 def upgrade(settings: Settings, args: list[str]) -> int:
     """Run the other version's bootstrap.sh; return its exit status.
 
-    Raises Conflict while another upgrade is at work, PaasError for what is no version, and for one
-    that is too old for the database: then nothing was changed.
+    Raises PaasError for what is no version, and for one that is too old for the database: then
+    nothing was changed. While another is at work, the bootstrap.sh of the second refuses.
     """
     if len(args) != 1:
         raise UsageError("upgrade takes one folder or archive", hint=HINT)
     if os.geteuid():
         raise Forbidden("This needs root", hint=f"Run: sudo paas upgrade {args[0]}")
     source = Path(args[0]).resolve()
-    with _alone(settings):
-        if source.is_dir():
-            return _run(source, settings)
-        prefix = f"paas-upgrade-{settings.instance}-"
-        for left in UNPACKED.glob(f"{prefix}*"):  # by an upgrade that was killed
+    if source.is_dir():
+        return _run(source, settings)
+    prefix = f"paas-upgrade-{settings.instance}-"
+    _sweep(prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=UNPACKED) as folder:
+        return _run(_unpack(source, Path(folder)), settings)
+
+
+def _sweep(prefix: str) -> None:
+    """Remove what upgrades that were killed left; a younger one may be another's at work."""
+    for left in UNPACKED.glob(f"{prefix}*"):
+        if time.time() - left.stat().st_mtime > LEFT:
             shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=UNPACKED) as folder:
-            return _run(_unpack(source, Path(folder)), settings)
-
-
-@contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (settings.locks / "upgrade.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict("Another upgrade is at work", hint="Wait until it has ended.") from None
-        yield
 
 
 def _unpack(archive: Path, folder: Path) -> Path:

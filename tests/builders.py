@@ -12,7 +12,11 @@ from paas.state.store import SqliteStore
 
 
 def make_store(root: Path) -> SqliteStore:
-    return SqliteStore(Settings(root=root))
+    """Return a store whose database is made where the folder is there."""
+    store = SqliteStore(Settings(root=root))
+    if root.is_dir():
+        store.make()
+    return store
 
 
 def ready_store(settings: Settings) -> SqliteStore:
@@ -28,6 +32,7 @@ def _empty_database() -> bytes:
     with TemporaryDirectory() as folder:
         settings = Settings(root=Path(folder))
         with closing(SqliteStore(settings)) as store:
+            store.make()
             store.apps.list()
         return settings.database.read_bytes()
 

@@ -1,3 +1,6 @@
+import fcntl
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -113,15 +116,76 @@ def test_universe_is_opened_on_an_ubuntu_that_does_not_read_it(
     assert said == ["apt-get update", *universe, "apt-get install"]
 
 
-def test_only_versions_that_nothing_runs_are_swept_away(tmp_path: Path, host: Path) -> None:
-    (host / "rm").symlink_to("/usr/bin/rm")
+def test_a_version_is_swept_away_once_nothing_that_it_began_can_run(tmp_path: Path) -> None:
     for name in ("tree-1", "tree-2", "tree-22", "venv-1", "venv-2"):
         (tmp_path / name).mkdir()
+    for name in ("tree-1", "tree-2", "venv-2"):
+        os.utime(tmp_path / name, (0, 0))
     (tmp_path / "tree").symlink_to("tree-2")
-    ours = " ".join(str(tmp_path / name) for name in ("tree-22", "venv-2", "tree-1"))
-    call(f"sweep '{ours} '", host, PAAS_HOME=str(tmp_path))
-    kept = sorted(path.name for path in tmp_path.iterdir() if path != host)
-    assert kept == ["tree", "tree-1", "tree-22", "venv-2"]
+    ours = f"tree={tmp_path}/tree-2; venv={tmp_path}/venv-2"
+    call(f"{ours}; sweep", Path("/usr/bin"), PAAS_HOME=str(tmp_path))
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == ["tree", "tree-2", "tree-22", "venv-1", "venv-2"]
+
+
+PARTS = ("paas", "buildpacks", "nginx-templates", "hooks", "examples")
+
+
+def checkout(folder: Path) -> Path:
+    """Lay out something that bootstrap.sh can install."""
+    for part in PARTS:
+        (folder / part).mkdir(parents=True)
+    (folder / "paas" / "errors.py").write_text("pass\n")
+    return folder
+
+
+def test_what_was_damaged_in_the_installed_program_is_made_anew(tmp_path: Path) -> None:
+    here, home = checkout(tmp_path / "src"), tmp_path / "opt"
+    (home / "venv-1" / "bin").mkdir(parents=True)
+    (home / "venv-1" / "bin" / "python").symlink_to("/usr/bin/true")
+    install = f"here={here}; venv={home}/venv-1; install_tree; echo $tree"
+    environ = {"PAAS_HOME": str(home)}
+    (first,) = call(install, Path("/usr/bin"), **environ)
+    file = Path(first) / "paas" / "errors.py"
+    file.write_text("")
+    mark = Path(first) / "complete"
+    os.utime(mark, (0, 0))
+    assert call(install, Path("/usr/bin"), **environ) == [first]
+    assert file.read_text() == "pass\n"
+    before = mark.stat().st_mtime
+    assert before > 0
+    assert call(install, Path("/usr/bin"), **environ) == [first]
+    assert mark.stat().st_mtime == before
+
+
+def test_of_two_runs_at_once_the_second_is_refused() -> None:
+    with Path("/run/paas-bootstrap.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = bootstrap("uninstall", prefix=("env", "PAAS_HOME=/nonexistent"))
+    assert done.returncode == 2
+    assert "Another bootstrap.sh or paas upgrade is at work" in done.stderr
+
+
+def test_a_checkout_where_the_program_goes_is_left_alone(tmp_path: Path) -> None:
+    home = tmp_path / "opt"
+    home.mkdir()
+    shutil.copy(SCRIPT, home)
+    done = subprocess.run(
+        [home / "bootstrap.sh", "uninstall"], env={**os.environ, "PAAS_HOME": str(home)},
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Move it to another folder" in done.stderr
+    assert (home / "bootstrap.sh").is_file()
+
+
+@pytest.mark.parametrize(("is_enabled", "said"), [(1, ["enable nginx"]), (0, [])])
+def test_what_was_started_by_hand_starts_at_boot_from_now_on(
+    host: Path, is_enabled: int, said: list[str]
+) -> None:
+    answer = f'case $1 in cat) ;; is-enabled) exit {is_enabled} ;; *) echo "$*" ;; esac'
+    program(host, "systemctl", answer)
+    assert call("has_systemd() { :; }; start_at_boot nginx", host) == said
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ class Small:
 def small(root: Path, *, remote_host_verbs: bool = False) -> Small:
     settings = Settings(root=root, remote_host_verbs=remote_host_verbs)
     store = SqliteStore(settings)
+    store.make()
     store.keys.add(ANN)
     return Small(settings, Locks(root), store)
 

@@ -9,12 +9,14 @@ from paas import service
 from paas.errors import Unavailable
 from paas.root import socket_path
 from paas.settings import load
+from tests.builders import make_store
 from tests.doors.running import Running, make_own
 
 __all__ = ["make_own"]
 
 
 def test_start_waits_until_the_daemon_answers_and_stop_until_it_is_gone(own: Running) -> None:
+    make_store(own.root)
     started = own.local("start")
     assert started.returncode == 0, started.stderr
     pid = int((own.root / "run" / "paas.pid").read_text())
@@ -30,6 +32,7 @@ def test_status_says_where_the_doors_are_and_exits_3_when_they_are_shut(own: Run
     shut = own.local("status")
     assert shut.returncode == 3
     assert shut.stdout.startswith(b"=====> paas does not run\n")
+    make_store(own.root)
     own.local("start")
     try:
         up = own.local("status")
@@ -41,10 +44,22 @@ def test_status_says_where_the_doors_are_and_exits_3_when_they_are_shut(own: Run
 
 
 def test_a_daemon_that_cannot_start_says_why(own: Running) -> None:
+    make_store(own.root)
     done = own.local("start", environ={"PAAS_SSH_LISTEN": "192.0.2.1"})
     assert done.returncode == 75
     assert b"Cannot listen on 192.0.2.1" in done.stderr
+    assert b"Set ssh_listen" in done.stderr
     assert not (own.root / "run" / "paas.sock").exists()
+
+
+def test_a_daemon_without_its_data_does_not_start_and_makes_none(own: Running) -> None:
+    """Their disk may not be mounted yet; an empty database would have all apps removed."""
+    done = own.local("serve")
+    assert done.returncode == 75
+    assert b"There is no database" in done.stderr
+    assert b"Is its disk mounted?" in done.stderr
+    assert not (own.root / "run").exists()
+    assert not list(own.root.glob("paas.db*"))
 
 
 def test_stop_believes_the_lock_and_not_the_number(own: Running) -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from paas.build.apt_cache import ensure_apt_cache
 from paas.build.stack import ensure_stack
-from paas.errors import Unavailable, UsageError
+from paas.errors import Conflict, Unavailable, UsageError
 from paas.reconcile import Reconciler
 from paas.reporter import Reporter
 from paas.settings import Settings
@@ -20,6 +20,8 @@ from paas.setup.files import (
 from paas.setup.host import add_door_user, include_in_nginx
 from paas.setup.kernel import tune_kernel
 from paas.setup.openssh import open_openssh_door
+from paas.state.migrate import FOLDER as MIGRATIONS
+from paas.state.migrate import refuse_newer
 from paas.wiring import build_platform
 
 Report = Callable[[str], object]
@@ -63,10 +65,27 @@ def _run_step(
         reporter.detail(UNCHANGED)
 
 
+def _require_own_data(settings: Settings, _report: Report) -> None:
+    """Raise before anything is changed if the data root has not this instance's data.
+
+    Conflict where apps run that no database knows, so that their disk may be missing; Outdated for
+    a database of a newer paas.
+    """
+    if settings.database.exists():
+        refuse_newer(settings.database, MIGRATIONS)
+    elif count := len(build_platform(settings).scheduler.containers()):
+        raise Conflict(
+            f"There is no database at {settings.database}, but {count} containers of its apps",
+            hint="Mount its disk, or name its place with --root. If its data is lost:"
+            " bootstrap.sh uninstall",
+        )
+
+
 def _migrate(settings: Settings, report: Report) -> None:
     """Open the database, which makes it or brings its schema forward."""
     is_new = not settings.database.exists()
     store = build_platform(settings).store
+    store.make()
     store.apps.list()
     store.close()
     if is_new:
@@ -108,6 +127,7 @@ def _wall(settings: Settings) -> str:
 
 
 STEPS: tuple[tuple[str, Callable[[Settings, Report], object]], ...] = (
+    ("Data root", _require_own_data),
     ("User of the doors", add_door_user),
     ("Directories", make_directories),
     ("Way in for the doors", require_way_in),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from paas.errors import PaasError, UsageError
+from paas.errors import EngineUnavailable, PaasError, UsageError
 from paas.firewall import builds_table
 from paas.proxies.routes import removal_commands
 from paas.reporter import DETAIL, STEP
@@ -54,7 +54,7 @@ def remove(settings: Settings, report: Report, *, keep_data: bool) -> None:
     stop(settings)
     end_work(settings, report)
     open_openssh_door(replace(settings, openssh=False), report)
-    remove_all(settings, report, keep_volumes=keep_data)
+    _leave_engine(settings, report, keep_volumes=keep_data)
     _leave_nginx(settings, report)
     _leave_kernel(settings, report)
     forget_kernel(settings, report)
@@ -64,6 +64,16 @@ def remove(settings: Settings, report: Report, *, keep_data: bool) -> None:
         report(f"kept {settings.root} and {settings.config}")
     else:
         remove_data(settings, report)
+
+
+def _leave_engine(settings: Settings, report: Report, *, keep_volumes: bool) -> None:
+    """Remove what the engine has of the instance. Raises EngineUnavailable for one that is down."""
+    try:
+        remove_all(settings, report, keep_volumes=keep_volumes)
+    except EngineUnavailable:
+        if Path(settings.engine.removeprefix("unix://")).exists():
+            raise
+        report(f"there is no engine at {settings.engine} any more: nothing was removed from it")
 
 
 def _leave_nginx(settings: Settings, report: Report) -> None:

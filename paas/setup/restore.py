@@ -10,8 +10,11 @@ from paas.settings import Settings, load
 
 def restore(settings: Settings) -> int:
     """Run the commands; return the worst exit status. Nothing is done before the first setup."""
-    if not (settings.root / "nft" / "paas.nft").exists():
-        return 0
+    wall = settings.root / "nft" / "paas.nft"
+    if not wall.exists():
+        if settings.config.exists():
+            sys.stderr.write(f"There is no {wall}: is its disk mounted?\n")
+        return int(settings.config.exists())
     done = [
         subprocess.run(command, timeout=60, check=False).returncode
         for command in restore_commands(settings)

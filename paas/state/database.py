@@ -27,6 +27,12 @@ class Database:
         self._pid = 0
         self._connection: sqlite3.Connection | None = None
 
+    def make(self) -> None:
+        """Make the file, if it is not there. Only setup does: to others its absence is an error."""
+        with _in_plain_words(self._path):
+            if not self._path.exists():
+                _create(self._path)
+
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         with _in_plain_words(self._path):
@@ -115,9 +121,10 @@ class Database:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        _create(path)
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    require_file(path)
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA synchronous = FULL")
@@ -127,6 +134,14 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def require_file(path: Path) -> None:
+    """Raise Unavailable if there is no database: an empty one would have all apps removed."""
+    if not path.exists():
+        raise Unavailable(
+            f"There is no database at {path}", hint="Is its disk mounted? On a new host: paas setup"
+        )
 
 
 def _create(path: Path) -> None:

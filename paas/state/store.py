@@ -63,6 +63,10 @@ class SqliteStore:
         self.cron = SqliteCronJobs(self._database)
         self.certificates = SqliteCertificates(self._database)
 
+    def make(self) -> None:
+        """Make the database, if it is not there; setup alone does."""
+        self._database.make()
+
     def require_known(self) -> None:
         """Raise Outdated when a newer paas has moved the database forward."""
         self._database.require_known()

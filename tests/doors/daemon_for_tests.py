@@ -140,6 +140,7 @@ class SmallPlatform:
 def open_store(settings: Settings, names: dict[str, str]) -> SqliteStore:
     """Return a database in which the owners of these fingerprints are users."""
     store = SqliteStore(settings)
+    store.make()
     known = {key.fingerprint for key in store.keys.list()}  # when the daemon is started again
     for fingerprint, name in names.items():
         if fingerprint not in known:

@@ -78,6 +78,16 @@ def version_before() -> str:
     return f"{done.stdout.strip()}^"
 
 
+def version_before_schema() -> str:
+    """Return the commit before the newest one that added a migration: its schema is older."""
+    folder = "paas/state/migrations"
+    command = ("git", "-C", str(CHECKOUT), "log", "-1", "--diff-filter=A", "--format=%H", "--")
+    done = subprocess.run(
+        (*command, folder), capture_output=True, text=True, check=True, timeout=60
+    )
+    return f"{done.stdout.strip()}^"
+
+
 def first_command() -> str:
     """Return what the README has people type first."""
     return (CHECKOUT / "README.md").read_text().split("```sh\n")[1].splitlines()[0]

@@ -9,7 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hosts.machine import Machine, booted, first_command, version_before
+from tests.hosts.machine import (
+    Machine,
+    booted,
+    first_command,
+    version_before,
+    version_before_schema,
+)
 
 pytestmark = pytest.mark.timeout(1500)
 SUITES = ("bookworm", "trixie")
@@ -44,11 +50,13 @@ cat /tmp/push
 """
 # All that paas may have put on a host; what Debian's packages brought stays.
 TRACES = """
-find / -xdev '(' -path /proc -o -path /sys -o -path /src -o -path /old -o -path /usr/share ')' \\
+find / /run /tmp /var/tmp -xdev '(' -path /src -o -path '/old*' -o -path /usr/share ')' \\
   -prune -o -iname '*paas*' -not -path '*/ca-certificates/*' -not -path '/etc/ssl/*' -print
 getent passwd paas
 nft list tables | grep -i paas
 ip route | grep 10.214
+ip -4 -o address show dev lo | grep -v ' 127.0.0.1/'
+[ -L /etc/nginx/sites-enabled/default ] || echo 'the placeholder of Debian is not back'
 ask() { curl -sS --unix-socket /run/docker.sock "http://engine/$1" | tr ',{' '\\n\\n' | grep "$2"; }
 ask 'containers/json?all=true' '"Id"'
 ask images/json '"Id"'
@@ -57,11 +65,19 @@ ask networks '^"Name"' | grep -v -x -e '"Name":"bridge"' -e '"Name":"host"' -e '
 systemctl list-unit-files | grep -i paas
 true
 """
+# What a run of setup could change on a host.
+STATE = """
+find /etc /opt /usr/local -xdev -printf '%p %y %m %U %s %T@ %l\\n'
+nft -s list ruleset
+ask() { curl -sS --unix-socket /run/docker.sock "http://engine/$1" | tr ',{' '\\n\\n' | grep "$2"; }
+ask containers/json '^"Id"'
+"""
 
 
 @pytest.fixture(scope="module", params=SUITES)
 def host(request: pytest.FixtureRequest) -> Iterator[Machine]:
     with booted(request.param) as machine:
+        machine.put("/older", version_before_schema())
         machine.put("/old", version_before())
         machine.put("/src", "HEAD")
         yield machine
@@ -76,10 +92,24 @@ def until_it_answers(host: Machine) -> float:
     return time.monotonic() - started
 
 
-def test_the_version_before_is_set_up_and_its_demo_answers(host: Machine) -> None:
-    text = host.type("/old/bootstrap.sh")
+def test_a_version_of_an_older_schema_is_set_up_and_its_demo_answers(host: Machine) -> None:
+    text = host.type("/older/bootstrap.sh")
     assert HELLO in text
     host.type("paas config:set hello KEPT=value")
+
+
+def test_an_upgrade_moves_the_schema_and_keeps_a_copy_and_there_is_no_way_back(
+    host: Machine,
+) -> None:
+    host.type("paas upgrade /old")
+    assert re.search(r"paas.db.schema-\d+\n", host.type("ls /var/lib/paas"))
+    assert HELLO in host.type(ASK)
+    assert host.type("paas config:get hello KEPT") == "value\n"
+    before = host.type("readlink /opt/paas/tree")
+    status, text = host.run("paas upgrade /older")
+    assert status == 1
+    assert "newer paas" in text
+    assert host.type("readlink /opt/paas/tree") == before
 
 
 def daemon(host: Machine) -> str:
@@ -104,11 +134,11 @@ def test_an_upgrade_keeps_apps_serving_data_and_a_push_that_is_at_work(host: Mac
 
 def test_a_second_run_changes_nothing(host: Machine) -> None:
     host.type("/src/bootstrap.sh")  # the demo of this version
-    pid = daemon(host)
+    before = host.type(STATE), daemon(host)
     text = host.type("/src/bootstrap.sh")
     assert "Everything up-to-date" in text
     assert not re.search(r"made|added|wrote|removed|loaded", text)
-    assert daemon(host) == pid
+    assert (host.type(STATE), daemon(host)) == before
 
 
 def test_the_units_are_what_systemd_expects(host: Machine) -> None:

@@ -11,7 +11,7 @@ from paas.pidfile import hold_pid_file
 from paas.proxies.nginx import NginxProxy
 from paas.settings import Settings, load
 from paas.setup.files import make_directories, make_host_key, trust_host, write_settings
-from paas.state.store import SqliteStore
+from tests.builders import make_store
 
 
 def settings_in(folder: Path, **values: str) -> Settings:
@@ -110,7 +110,7 @@ def test_nobody_but_root_can_hold_a_lock(tmp_path: Path) -> None:
     make_directories(settings, str)
     with NginxProxy(settings)._writing(), Locks(settings.locks).app(1, "anna", "push"):
         pass
-    write_authorized_keys(settings, SqliteStore(settings).keys)
+    write_authorized_keys(settings, make_store(settings.root).keys)
     os.close(hold_pid_file(settings.pid_file))
     closed = settings.locks.stat().st_mode & 0o077 == 0
     files = [file for file in settings.run.rglob("*") if file.is_file()]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from paas.errors import PaasError
+from paas.errors import EngineUnavailable, PaasError
 from paas.settings import Settings
-from paas.setup.remove import remove_data
+from paas.setup.remove import _leave_engine, remove_data
 
 
 def installed(root: Path) -> Settings:
@@ -45,6 +45,16 @@ def test_a_second_run_finds_nothing_and_fails_at_nothing(tmp_path: Path) -> None
     settings = installed(tmp_path / "data")
     remove_data(settings, str)
     remove_data(settings, str)
+
+
+def test_a_host_whose_engine_is_gone_can_be_left(tmp_path: Path) -> None:
+    said: list[str] = []
+    gone = Settings(engine=f"unix://{tmp_path}/docker.sock")
+    _leave_engine(gone, said.append, keep_volumes=False)
+    assert "there is no engine" in said[0]
+    (tmp_path / "docker.sock").touch()  # an engine that is down would keep what it has
+    with pytest.raises(EngineUnavailable):
+        _leave_engine(gone, said.append, keep_volumes=False)
 
 
 def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:

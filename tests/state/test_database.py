@@ -14,6 +14,7 @@ import pytest
 
 from paas.errors import DiskFull, Outdated, PaasError, Unavailable
 from paas.model import App
+from paas.settings import Settings
 from paas.state import commit_point
 from paas.state.migrate import FOLDER, migrate, refuse_newer
 from paas.state.store import SqliteStore
@@ -236,9 +237,18 @@ def test_a_damaged_file_is_found(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_missing_database_is_not_made_but_told_of(tmp_path: Path) -> None:
+    """Its disk may not be mounted, and apps that it does not know would be removed."""
+    store = SqliteStore(Settings(root=tmp_path))
+    with pytest.raises(Unavailable, match="There is no database") as caught:
+        store.apps.list()
+    assert "paas setup" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_folder_names_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
-        make_store(tmp_path / "missing").apps.list()
+        SqliteStore(Settings(root=tmp_path / "missing")).make()
     assert "paas setup" in caught.value.hint
 
 

@@ -88,6 +88,9 @@ class Store(Protocol):
     @property
     def certificates(self) -> Certificates: ...
 
+    def make(self) -> None:
+        """Make the database, if it is not there. Setup alone does: others are refused without."""
+
     def require_known(self) -> None:
         """Raise Outdated when a newer paas has moved the database forward."""
 
