@@ -8,13 +8,15 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from paas.errors import InvalidName, UsageError
+from paas.errors import Forbidden, InvalidName, UsageError
 from paas.model import domain_name
 from paas.root import FILE, ROOT, read_file
 
 INSTANCE = re.compile(r"[a-z][a-z0-9]{0,11}", re.ASCII)
 PROXY = re.compile(r"http://([^/?#@\s]+@)?[^/?#@:\s]+:[0-9]{1,5}/?", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
+# nginx, units and shells read these as they stand: nothing that splits, expands or quotes.
+PATH = re.compile(r"/[A-Za-z0-9._/+@-]*", re.ASCII)
 SUBNET_BITS = 5  # each app has a /27: 29 process addresses
 MB = 1024 * 1024
 
@@ -222,10 +224,11 @@ def load(environ: Mapping[str, str] = os.environ, file: Path | None = None) -> S
     """Return the settings: PAAS_* variables over `paas.toml` over the defaults.
 
     The file is `file`, else PAAS_CONFIG, else /etc/paas/paas.toml, if it exists. Raises UsageError
-    for a key that is not known and for a value that is not of its type.
+    for a key that is not known and for a value that is not of its type, Forbidden for a file that
+    this user may not read.
     """
     path = file or Path(environ.get("PAAS_CONFIG", FILE))
-    values = _proxies(environ) | read_file(str(path))
+    values = _proxies(environ) | _read(path)
     known = {f.name: f.type for f in fields(Settings)}
     values |= {
         name: environ[f"PAAS_{name.upper()}"] for name in known if f"PAAS_{name.upper()}" in environ
@@ -237,6 +240,15 @@ def load(environ: Mapping[str, str] = os.environ, file: Path | None = None) -> S
         )
     converted = {name: _convert(name, known[name], value) for name, value in values.items()}
     return Settings(**converted)
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return read_file(str(path))
+    except PermissionError as error:
+        raise Forbidden(
+            f"Only root and the doors may read {path}", hint="Run it as root: sudo paas ..."
+        ) from error
 
 
 def _proxies(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -255,11 +267,13 @@ def _convert(name: str, kind: object, value: object) -> Any:  # noqa: ANN401 - o
         return int(text)
     if kind is bool and text.lower() in {"true", "false", "1", "0"}:
         return text.lower() in {"true", "1"}
-    if kind is Path and text.startswith("/"):
+    if kind is Path and PATH.fullmatch(text):
         return Path(text)
     if kind is str:
         return text
-    raise UsageError(f"Setting {name} cannot be {text!r}", hint="See docs/settings.md.")
+    path = "Give a path from / on, of letters, digits and . _ / + @ -"
+    hint = path if kind is Path else "See docs/settings.md."
+    raise UsageError(f"Setting {name} cannot be {text!r}", hint=hint)
 
 
 def _short_hash(text: str) -> str:

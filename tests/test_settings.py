@@ -1,3 +1,4 @@
+import json
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -32,6 +33,23 @@ def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
 def test_a_value_that_is_not_of_its_type_is_refused(variables: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         load(variables, Path("/nonexistent"))
+
+
+@pytest.mark.parametrize("path", ["/srv/my data", "/srv/a;b", "/srv/%h", "/srv/ä", "/srv/a\n"])
+@pytest.mark.parametrize("key", ["root", "nginx_conf", "nginx_pid", "ca_bundle"])
+def test_a_path_that_nginx_units_or_shells_would_misread_is_refused(
+    tmp_path: Path, key: str, path: str
+) -> None:
+    file = tmp_path / "paas.toml"
+    file.write_text(f"{key} = {json.dumps(path)}\n")
+    with pytest.raises(UsageError, match=f"Setting {key} cannot be") as caught:
+        load({}, file)
+    assert "letters, digits and . _ / + @ -" in caught.value.hint
+
+
+def test_a_path_of_harmless_characters_is_taken() -> None:
+    path = "/srv/A.b_c+d@e-9"
+    assert load({"PAAS_ROOT": path}, Path("/nonexistent")).root == Path(path)
 
 
 def test_an_instance_id_that_could_break_names_is_refused() -> None:

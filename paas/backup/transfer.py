@@ -69,7 +69,10 @@ def restore(platform: Platform, source: BinaryIO, report: Report) -> None:
             _put(place / name, folder)
         _put_host_key(place / "door", settings)
         if (place / "paas.toml").is_file():
-            shutil.copyfile(place / "paas.toml", settings.root / "imported.toml")
+            imported = settings.root / "imported.toml"
+            imported.unlink(missing_ok=True)
+            imported.touch(0o600)  # there may be a proxy's password in it
+            shutil.copyfile(place / "paas.toml", imported)
         if (place / IMAGES).is_file():
             _load_images(platform, adopt.apps, adopt.images, place / IMAGES, report)
         adopt.commit()

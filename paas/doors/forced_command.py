@@ -16,6 +16,7 @@ from paas.root import socket_path
 
 USAGE = 2
 NO_SHELL = 1
+NO_SETTINGS = 1
 
 
 def main(argv: list[str]) -> int:
@@ -31,8 +32,15 @@ def main(argv: list[str]) -> int:
     if not words:
         sys.stderr.write(" !     There is no shell here. Try the command: help\n")
         return NO_SHELL
+    try:
+        path = socket_path()
+    except PermissionError as error:
+        sys.stderr.write(
+            f" !     The door may not read {error.filename}. On the host: paas setup\n"
+        )
+        return NO_SETTINGS
     threading.Thread(target=end_with_client, daemon=True).start()
-    return hand_over({"door": "openssh", "argv": words, "fingerprint": argv[1]}, socket_path())
+    return hand_over({"door": "openssh", "argv": words, "fingerprint": argv[1]}, path)
 
 
 def end_with_client() -> None:

@@ -13,12 +13,18 @@ from collections.abc import Iterator
 from paas.doors import wire
 from paas.root import socket_path
 
+FORBIDDEN = 1
 ALLOWED = ("NO_COLOR", "FORCE_COLOR", "LANG", "GIT_PROTOCOL")
 
 
 def main(argv: list[str]) -> int:
     """Run a command as the local admin; return its exit status."""
-    return hand_over({"door": "local", "argv": argv}, socket_path())
+    try:
+        path = socket_path()
+    except PermissionError as error:
+        _say(f"Only root and the doors may read {error.filename}", FORBIDDEN)
+        return _say("Run it as root: sudo paas ...", FORBIDDEN)
+    return hand_over({"door": "local", "argv": argv}, path)
 
 
 def hand_over(request: wire.Message, path: str) -> int:

@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import re
+import stat
 import tomllib
 from collections.abc import Callable
 from dataclasses import fields
@@ -15,6 +16,7 @@ from paas.hooks import STAGES
 from paas.settings import Settings
 
 HEAD = "# Settings of paas. Every key and its default: docs/settings.md. Then run: paas setup\n"
+MODE = 0o640  # of paas.toml; its group is the doors'
 Report = Callable[[str], object]
 
 
@@ -61,7 +63,8 @@ def require_way_in(settings: Settings, _report: Report) -> None:
 def write_settings(settings: Settings, report: Report) -> None:
     """Keep in paas.toml what differs from the defaults, and the domain.
 
-    Only lines whose value differs are touched: the owner's comments and order stay.
+    Only lines whose value differs are touched: the owner's comments and order stay. The doors read
+    the data root from it, and nobody else may: https_proxy may hold a password.
     """
     file = settings.config
     text = file.read_text() if file.is_file() else HEAD
@@ -72,8 +75,13 @@ def write_settings(settings: Settings, report: Report) -> None:
         if key in stored or value != _default(key) or key == "domain":
             text = _set_line(text, key, value)
             report(f"{key} = {_toml(value)}")
+    group = pwd.getpwnam(settings.door_user).pw_gid
+    if file.is_file() and _access(file) != (0, group, MODE):
+        os.chown(file, 0, group)
+        file.chmod(MODE)
+        report(f"{file} is for root and the doors alone now")
     if not file.is_file() or file.read_text() != text:
-        _write(file, text)
+        _write(file, text, group)
         report(f"wrote {file}")
 
 
@@ -119,12 +127,22 @@ def _toml(value: object) -> str:
     return json.dumps(str(value) if isinstance(value, Path) else value)
 
 
-def _write(path: Path, text: str) -> None:
+def _access(path: Path) -> tuple[int, int, int]:
+    """Return who owns a file, its group, and its mode."""
+    status = path.stat()
+    return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+
+
+def _write(path: Path, text: str, group: int) -> None:
+    """Put a new file in the old one's place, durably; readable by `group` only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
-    with new.open("w") as file:
+    new.unlink(missing_ok=True)  # one that a crash left may be open to others
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
         file.write(text)
         file.flush()
+        os.fchown(file.fileno(), 0, group)
+        os.fchmod(file.fileno(), MODE)
         os.fsync(file.fileno())
-    new.chmod(0o644)  # the doors read the data root from it
     new.replace(path)

@@ -7,27 +7,47 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from paas.errors import Unavailable
+from paas.errors import ProxyUnavailable, Unavailable, UsageError
+from paas.proxies.nginx_process import NginxProcess
 from paas.settings import Settings
 
 Report = Callable[[str], object]
+NO_LOGIN = {"nologin", "false"}  # shells, wherever they are
 
 
 def add_door_user(settings: Settings, report: Report) -> None:
-    """Add the system user that the doors run as: no password, no shell, a home that is root's."""
+    """Add the system user that the doors run as: no password, no shell, a home that is root's.
+
+    Raises UsageError for somebody's login: who is that user may claim any key's fingerprint.
+    """
     try:
-        pwd.getpwnam(settings.door_user)
+        user = pwd.getpwnam(settings.door_user)
     except KeyError:
         command = ["useradd", "--system", "--user-group", "--no-create-home"]
         command += ["--home-dir", str(settings.door), "--shell", "/usr/sbin/nologin"]
         _run([*command, settings.door_user])
         report(f"added {settings.door_user}")
+        return
+    if Path(user.pw_shell).name not in NO_LOGIN:
+        require_own_user(settings)
+
+
+def require_own_user(settings: Settings) -> None:
+    """Raise UsageError for a user that setup did not make: its home is not the doors' folder."""
+    user = pwd.getpwnam(settings.door_user)
+    if user.pw_dir != str(settings.door):
+        raise UsageError(
+            f"{user.pw_name} was there before paas: its home is {user.pw_dir}",
+            hint="Choose another door_user in paas.toml. If nobody logs in as it: "
+            f"usermod --home {settings.door} {user.pw_name}",
+        )
 
 
 def include_in_nginx(settings: Settings, report: Report) -> None:
     """Let the host's nginx include `<root>/nginx/paas.conf`, by one file in its conf.d.
 
     A configuration that includes it already, or has no conf.d, is the owner's: it is left alone.
+    Raises Unavailable, with nothing changed, when nginx does not take the file.
     """
     conf, wanted = settings.nginx_conf, f"{settings.nginx}/paas.con"
     folder = conf.parent / "conf.d"
@@ -44,11 +64,33 @@ def include_in_nginx(settings: Settings, report: Report) -> None:
     file = folder / f"{settings.instance}.conf"
     # As a pattern, so that nginx starts also before the first vhost is there.
     text = f"# Written by paas setup.\ninclude {wanted}[f];\n"
-    if not file.is_file() or file.read_text() != text:
-        file.write_text(text)
+    before = file.read_text() if file.is_file() else None
+    if before != text:
         (settings.nginx / "unread").touch()  # the proxy reloads, also where no vhost is new
+        if wanted not in (before or ""):
+            # What was kept may collide with the owner's sites by now; a later step makes it anew.
+            (settings.nginx / "paas.conf").write_text("")
+        _include(file, text, before, NginxProcess(settings))
         report(f"wrote {file}")
     _yield_default_server(settings, report)
+
+
+def _include(file: Path, text: str, before: str | None, nginx: NginxProcess) -> None:
+    """Write the file, and put back what was there `before` if nginx does not take it."""
+    file.write_text(text)
+    try:
+        nginx.test()
+    except ProxyUnavailable as error:
+        if before is None:
+            file.unlink()
+        else:
+            file.write_text(before)
+        nginx.test()  # what fails without our file too says so itself
+        raise Unavailable(
+            f"nginx refused {file}; it was taken back",
+            details=(error.message.partition(": ")[2],),
+            hint="Mend what it says, then run: paas setup",
+        ) from error
 
 
 def _yield_default_server(settings: Settings, report: Report) -> None:

@@ -8,9 +8,10 @@ import pwd
 from collections.abc import Callable
 from pathlib import Path
 
-from paas.errors import PaasError, Unavailable, UsageError
+from paas.errors import PaasError, Unavailable
 from paas.settings import Settings
 from paas.setup import sshd
+from paas.setup.host import require_own_user
 
 Report = Callable[[str], object]
 HOST = Path("/etc/ssh")
@@ -54,7 +55,7 @@ def open_openssh_door(settings: Settings, report: Report, etc: Path = HOST) -> N
     wanted = _text(settings) if settings.openssh else None
     now = file.read_text() if file.exists() else None
     if wanted:
-        _require_own_user(settings)
+        require_own_user(settings)
     else:
         _give_shell(settings, NO_SHELL, report)
     if wanted != now or unread.exists():
@@ -72,17 +73,6 @@ def open_openssh_door(settings: Settings, report: Report, etc: Path = HOST) -> N
 
 def _text(settings: Settings) -> str:
     return TEXT.format(user=settings.door_user, keys=settings.door / "authorized_keys")
-
-
-def _require_own_user(settings: Settings) -> None:
-    """Raise UsageError for somebody's own login: its keys and its password would stop working."""
-    user = pwd.getpwnam(settings.door_user)
-    if user.pw_dir != str(settings.door):
-        raise UsageError(
-            f"{user.pw_name} was there before paas: its home is {user.pw_dir}",
-            hint="Choose another door_user in paas.toml. If nobody logs in as it: "
-            f"usermod --home {settings.door} {user.pw_name}",
-        )
 
 
 def _check(wanted: str, etc: Path) -> None:

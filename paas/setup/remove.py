@@ -4,6 +4,7 @@ Every step may be run again at any time, also after a setup that stopped half-wa
 that bootstrap.sh installed stay: others may use them by now.
 """
 
+import os
 import pwd
 import re
 import shutil
@@ -131,6 +132,8 @@ def _remove_user(settings: Settings, report: Report) -> None:
         ("userdel", user.pw_name), capture_output=True, text=True, timeout=60, check=False
     )
     report(f"removed the user {user.pw_name}" if not done.returncode else done.stderr.strip())
+    if settings.config.exists():  # the next group with that number is somebody else's
+        os.chown(settings.config, 0, 0)
 
 
 def remove_data(settings: Settings, report: Report) -> None:

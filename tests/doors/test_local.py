@@ -5,8 +5,12 @@ import pty
 import subprocess
 import termios
 
+import pytest
+
 from paas.doors.local import kept_terminal
 from tests.doors.running import Running
+
+STRANGER = 54321  # no user has it
 
 
 def test_without_a_daemon_the_door_names_the_command_that_starts_it(own: Running) -> None:
@@ -27,6 +31,50 @@ def test_the_forced_command_needs_the_key_that_sshd_saw(shared: Running) -> None
     argv = [*shared.local_argv, "door"]
     done = subprocess.run(argv, env=shared.environ, capture_output=True, timeout=30, check=False)
     assert done.returncode == 2
+
+
+def by_stranger(own: Running, *words: str) -> subprocess.CompletedProcess[str]:
+    """Type `paas WORDS` as a user of the host who is neither root nor a door."""
+    (own.root / "paas.toml").touch(mode=0o640)
+    environ = {key: value for key, value in own.environ.items() if key != "PAAS_ROOT"}
+    return subprocess.run(
+        [*own.local_argv, *words],
+        env=environ | {"SSH_ORIGINAL_COMMAND": "apps:list"},
+        cwd="/",
+        user=STRANGER,
+        group=STRANGER,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("verb", ["apps:list", "status"])
+def test_a_user_who_may_not_read_the_settings_is_told_to_be_root(own: Running, verb: str) -> None:
+    done = by_stranger(own, verb)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f" !     Only root and the doors may read {own.root}/paas.toml\n"
+        " !     Run it as root: sudo paas ...\n"
+    )
+
+
+def test_a_door_that_may_not_read_the_settings_names_the_command_that_mends_it(
+    own: Running,
+) -> None:
+    done = by_stranger(own, "door", "--key", "SHA256:x")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f" !     The door may not read {own.root}/paas.toml. On the host: paas setup\n"
+    )
+
+
+def test_the_client_for_other_hosts_needs_no_settings(own: Running) -> None:
+    assert by_stranger(own, "completion", "bash").returncode == 0
+    assert "There is no git remote nowhere here" in by_stranger(own, "-r", "nowhere").stderr
+    assert "'no host' is not a host" in by_stranger(own, "--host", "no host", "help").stderr
 
 
 def test_closed_standard_streams_are_no_error(shared: Running) -> None:
