@@ -169,3 +169,24 @@ def test_an_image_that_was_removed_is_built_again(
     until(lambda: serves(paas), "it is built and serves")
     assert "image was gone" in shop.ssh.run("releases:list", "shop").stdout
     assert "its image is gone; it is built again" in shop.ssh.run("logs", "shop").stdout
+
+
+def test_a_data_root_whose_disk_is_not_mounted_costs_no_app(
+    paas: Instance, shop: Git, engine: docker.APIClient
+) -> None:
+    before = container(paas, engine)
+    paas.paas("stop")
+    files, aside = list(paas.root.glob("paas.db*")), paas.root / "aside"
+    aside.mkdir()
+    for file in files:
+        file.rename(aside / file.name)
+    assert "Is its disk mounted?" in paas.paas("start", check=False).stderr
+    assert "no database" in paas.paas("doctor", check=False).stderr
+    assert "containers of its apps" in paas.paas("setup", check=False).stderr
+    assert not list(paas.root.glob("paas.db*"))
+    for file in files:
+        (aside / file.name).rename(file)
+    assert container(paas, engine) == before
+    assert serves(paas)
+    paas.paas("start")
+    assert shop.ssh.run("apps:list").returncode == 0
