@@ -21,7 +21,8 @@ def make_store(root: Path) -> SqliteStore:
 
 def ready_store(settings: Settings) -> SqliteStore:
     """Return a store whose file is a copy of one that was made, and migrated, once."""
-    if settings.root.is_dir() and not settings.database.exists():
+    if not settings.database.exists():
+        settings.root.mkdir(parents=True, exist_ok=True)
         settings.database.touch(0o600)
         settings.database.write_bytes(_empty_database())
     return SqliteStore(settings)

@@ -67,7 +67,7 @@ def test_what_would_break_a_wall_for_good_is_refused(
 ) -> None:
     typed = paas("security:set", "shop", key, value)
     assert typed.status == 2
-    assert len(typed.err.splitlines()) == 2
+    assert 2 <= len(typed.err.splitlines()) <= 3  # what is wrong, an example, the way on
     assert paas.store.security.get(shop.id) == SecurityOptions()
 
 
