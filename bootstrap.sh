@@ -297,11 +297,14 @@ switch_program() {
 # Both folders by their own names: what runs keeps the version it was started as, also in what it
 # reads later (modules, buildpacks, templates).
 write_command() {
-  local command=$home/bin/paas link=${PAAS_LINK:-/usr/local/bin/paas}
-  mkdir -p "$home/bin"
-  printf '%s\n' "#!$venv/bin/python -I" 'import sys' "sys.path.insert(0, '$tree')" 'from paas.__main__ import main' 'sys.exit(main())' >"$command.new"
-  chmod 755 "$command.new"
-  if cmp --quiet "$command.new" "$command"; then rm "$command.new"; else mv "$command.new" "$command"; fi
+  local command=$home/bin/paas link=${PAAS_LINK:-/usr/local/bin/paas} text
+  text=$(printf '%s\n' "#!$venv/bin/python -I" 'import sys' "sys.path.insert(0, '$tree')" 'from paas.__main__ import main' 'sys.exit(main())')
+  if [[ $(cat "$command" 2>/dev/null) != "$text" ]]; then
+    mkdir -p "$home/bin"
+    echo "$text" >"$command.new"
+    chmod 755 "$command.new"
+    mv "$command.new" "$command"
+  fi
   if [[ -e $link && ! $link -ef $command ]]; then tell "$link is another program; move it away first"; fi
   point "$command" "$link"
 }
