@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from paas.doors.lobby import Limits, Lobby, Stranger, choose, house_of
+from paas.doors.lobby import Limits, Lobby, Stranger, house_of
 
 PID, PROOF = 4, 12  # bytes; pipe(7) writes so few at once or not at all
 
@@ -95,7 +95,7 @@ class Doorkeeper:
             return
         address = house_of(address)
         if not self._make_room(address):
-            log.info("refused a connection from %s: too many", address)
+            self.lobby.note("all places are taken; refused one from", address)
             client.close()
             return
         try:
@@ -112,11 +112,11 @@ class Doorkeeper:
         strangers = self.lobby.strangers
         alike = [each for each in strangers if each.address == address]
         if len(alike) >= self.limits.strangers:
-            self.lobby.end(choose(alike))
+            self.lobby.make_room(alike)
         elif len(strangers) + len(self.friends) >= self.limits.connections:
             if not strangers:
                 return self._end_friend()
-            self.lobby.end(choose(strangers))
+            self.lobby.make_room(strangers)
         return True
 
     def _end_friend(self) -> bool:

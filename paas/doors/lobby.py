@@ -6,6 +6,7 @@ anything at all, so that one who is silent costs a descriptor and no memory.
 
 import ipaddress
 import logging
+import math
 import os
 import random
 import selectors
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 
 GREETING = "SSH-2.0-paas"  # RFC 4253, 4.2: either side may send its line first
 CORES = os.cpu_count() or 1
+PAUSE = 10.0  # seconds between notes in the log
 HOUSE = 64  # bits of an IPv6 address: whoever has one has all that begin with them
 
 log = logging.getLogger("paas")
@@ -60,6 +62,7 @@ class Lobby:
     limits: Limits
     selector: selectors.BaseSelector
     strangers: list[Stranger] = field(default_factory=list)
+    noted: float = -math.inf  # (monotonic)
 
     def greet(self, line: socket.socket, address: str) -> None:
         """Take a connection in. Raises OSError when it has gone already."""
@@ -100,7 +103,7 @@ class Lobby:
         stranger.pid, stranger.until = pid, time.monotonic() + self.limits.turn
         at_work = [each for each in self.strangers if each.pid]
         if len(at_work) > self.limits.processes:
-            self.end(choose(at_work))
+            self.make_room(at_work)
 
     def leave(self, pid: int) -> bool:
         """Forget the stranger with this process; return False if there is none."""
@@ -108,9 +111,21 @@ class Lobby:
         found, self.strangers = len(left) < len(self.strangers), left
         return found
 
+    def make_room(self, crowd: Sequence[Stranger]) -> None:
+        """End one of them."""
+        chosen = choose(crowd)
+        self.note("ended one that had proved no key, from", chosen.address)
+        self.end(chosen)
+
+    def note(self, what: str, address: str) -> None:
+        """Write into the log what crowding led to, once in a while: a flood shall not fill it."""
+        now = time.monotonic()
+        if now >= self.noted + PAUSE:
+            self.noted = now
+            log.info("many connections: %s %s", what, address)
+
     def end(self, stranger: Stranger) -> None:
         """End its connection."""
-        log.info("ended a connection from %s that had proved no key", stranger.address)
         self.strangers.remove(stranger)
         if stranger.pid:
             os.kill(stranger.pid, signal.SIGTERM)  # not reaped yet, so the pid is still its own

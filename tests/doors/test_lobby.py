@@ -150,6 +150,16 @@ def test_the_largest_crowd_gives_way() -> None:
     line.close()
 
 
+def test_a_flood_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with room() as lobby, caplog.at_level("INFO", "paas"):
+        for _ in range(100):
+            lobby.enter(EVE)
+            lobby.lobby.make_room(lobby.lobby.strangers)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"many connections: ended one that had proved no key, from {EVE}"
+    ]
+
+
 @pytest.mark.parametrize(
     ("address", "house"),
     [
