@@ -48,6 +48,7 @@ timeout 60 sh -c 'until grep ^status /tmp/push; do sleep 0.1; done' > /dev/null
 rm /var/lib/paas/hooks/pre-release.d/hold
 cat /tmp/push
 """
+PLACEHOLDER = "/etc/nginx/sites-available/default"
 # All that paas may have put on a host; what Debian's packages brought stays.
 TRACES = """
 find / /run /tmp /var/tmp -xdev '(' -path /src -o -path '/old*' -o -path /usr/share ')' \\
@@ -56,7 +57,6 @@ getent passwd paas
 nft list tables | grep -i paas
 ip route | grep 10.214
 ip -4 -o address show dev lo | grep -v ' 127.0.0.1/'
-[ -L /etc/nginx/sites-enabled/default ] || echo 'the placeholder of Debian is not back'
 ask() { curl -sS --unix-socket /run/docker.sock "http://engine/$1" | tr ',{' '\\n\\n' | grep "$2"; }
 ask 'containers/json?all=true' '"Id"'
 ask images/json '"Id"'
@@ -255,7 +255,15 @@ def test_uninstalled_it_leaves_nothing(host: Machine) -> None:
 
 
 def test_the_readme_s_first_command_makes_the_demo_answer(host: Machine) -> None:
+    host.type(f"ln -s {PLACEHOLDER} /etc/nginx/sites-enabled/")  # which an old paas took for good
     host.type("useradd anna && echo 'anna ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/anna")
     started = time.monotonic()
     assert HELLO in host.type(f"cd /src && su anna -c '{first_command()}'")
     print(f"the demo answers after {time.monotonic() - started:.0f} s")
+
+
+def test_uninstalled_at_once_the_host_is_as_it_was(host: Machine) -> None:
+    host.type("/src/bootstrap.sh uninstall")
+    assert host.type(TRACES).strip() == ""
+    assert host.type("readlink /etc/nginx/sites-enabled/*").strip() == PLACEHOLDER
+    assert "Welcome to nginx" in host.type("curl -sS http://127.0.0.1")
