@@ -37,7 +37,7 @@ def serve(connection: socket.socket, allowed: frozenset[int], handle: Handle) ->
     try:
         request, descriptors, pending = receive(connection)
     except (ValueError, OSError) as error:
-        log.warning("refused a request of uid %d: %s", uid, error)
+        log.warning("refused a request of uid %d: %.200r", uid, str(error))
         Control(connection).finish(REFUSED, f"The request was refused: {error}")
         return REFUSED
     take_streams(request, descriptors)

@@ -15,12 +15,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 from paas import background, child, dispatch, notify
+from paas.daemon_log import log_file, open_log
 from paas.doors import wire
 from paas.doors.control import Control
 from paas.doors.host_key import keep_host_key
@@ -34,8 +35,8 @@ CHILDREN = 200  # requests at work at the same time
 RESERVED = 20  # more for root: whatever users do, the host's owner can type
 FIRST_DELAY, LAST_DELAY = 0.2, 30.0  # seconds before a helper is started again
 STEADY = 60.0  # seconds after which a helper that dies counts as a first failure again
+GRACE, POLL = 5.0, 0.01  # seconds for the helpers to end, and between looks
 OOM_SCORE = -200
-LOG_BYTES = 10 * 1024 * 1024
 
 log = logging.getLogger("paas")
 
@@ -207,7 +208,9 @@ class Supervisor:
             for helper in self.helpers:
                 if helper.pid == pid:
                     helper.died()
-                    log.warning("%s ended (%s)", helper.name, os.waitstatus_to_exitcode(status))
+                    if not self.stopping:
+                        code = os.waitstatus_to_exitcode(status)
+                        log.warning("%s ended (%s)", helper.name, code)
 
     def _take_signals(self) -> None:
         self._wake.setblocking(False)
@@ -215,10 +218,10 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._ask_to_stop)
-        signal.signal(signal.SIGHUP, self._renew_helpers)
+        signal.signal(signal.SIGHUP, self._end_helpers)
 
-    def _renew_helpers(self, *_: object) -> None:
-        """Let door and background begin anew, as after an import: with other keys and apps."""
+    def _end_helpers(self, *_: object) -> None:
+        """End door and background; they begin anew, as after an import with other keys and apps."""
         for helper in self.helpers:
             if helper.pid:
                 os.kill(helper.pid, signal.SIGTERM)
@@ -227,19 +230,24 @@ class Supervisor:
         self.stopping = True
 
     def _stop(self) -> None:
-        """End the helpers; requests at work go on: a deploy outlives the daemon."""
+        """End the helpers; requests at work go on: a deploy outlives the daemon.
+
+        systemd would warn of a helper that is there still when it starts the next daemon.
+        """
         notify.send("STOPPING=1")
         self._listener.close()
         self._ssh.close()
-        for helper in self.helpers:
-            if helper.pid:
-                os.kill(helper.pid, signal.SIGTERM)
+        self._end_helpers()
+        deadline = time.monotonic() + GRACE
+        while any(helper.pid for helper in self.helpers) and time.monotonic() < deadline:
+            self._reap()
+            time.sleep(POLL)
         log.info("stopped; %d requests go on", len(self.children))
 
 
 def main(settings: Settings) -> None:
     """Serve one instance until SIGTERM. Raises PaasError when it cannot start."""
-    open_log(settings.logs / "paas.log")
+    open_log(log_file(settings))
     dispatch.load_commands()
     platform = build_platform(settings)
 
@@ -257,12 +265,6 @@ def run_here(settings: Settings, argv: tuple[str, ...]) -> int:
     dispatch.load_commands()
     request = Request("local", argv, tty=sys.stdout.isatty())
     return dispatch.handle(build_platform(settings), request, os.geteuid(), Control())
-
-
-def stream_of(descriptor: int) -> str:
-    """Return what systemd.exec(5) has JOURNAL_STREAM say of a descriptor: device:inode."""
-    found = os.fstat(descriptor)
-    return f"{found.st_dev}:{found.st_ino}"
 
 
 def run_in_fork(run: Callable[[], NoReturn]) -> NoReturn:
@@ -289,20 +291,3 @@ def refuse(connection: socket.socket, say: str) -> None:
     connection.setblocking(False)
     with contextlib.suppress(OSError):
         wire.send(connection, {"exit": 75, "say": say})
-
-
-def open_log(path: Path, environ: Mapping[str, str] = os.environ) -> None:
-    """Log to `path`, and to the journal below systemd; at 10 MiB the old log is put aside."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-    to_file = logging.FileHandler(path)
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-    handlers: list[logging.Handler] = [to_file]
-    if environ.get("JOURNAL_STREAM") == stream_of(2):  # else it is not the journal that we write to
-        journal = os.fdopen(os.dup(2), "w")  # a request's standard error becomes the client's
-        handlers.append(logging.StreamHandler(journal))
-        handlers[-1].setFormatter(logging.Formatter("%(process)d %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=handlers)
-    logging.raiseExceptions = False  # a log that cannot be written tells no client of it
-    logging.getLogger("dulwich").setLevel(logging.WARNING)  # it tells each client's capabilities

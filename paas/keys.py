@@ -74,13 +74,30 @@ def write_authorized_keys(settings: Settings, keys: Keys) -> None:
     try:
         group = pwd.getpwnam(settings.door_user).pw_gid
         with _alone(settings.locks / "authorized_keys.lock"):  # two writers could swap their files
-            _replace(settings.door / "authorized_keys", _lines(settings, keys.authorized()), group)
+            text = authorized_lines(settings, keys.authorized())
+            _replace(settings.door / "authorized_keys", text, group)
     except KeyError as error:
         raise Unavailable(
             f"The doors' user {settings.door_user} does not exist", hint="Run: paas setup"
         ) from error
     except FileNotFoundError as error:
         raise Unavailable(f"{error.filename} is missing", hint="Run: paas setup") from error
+
+
+def authorized_lines(settings: Settings, keys: Sequence[SshKey]) -> str:
+    """Return the text of authorized_keys. The forced command names the key; paas decides the rest.
+
+    Without exec the user's shell would stay between sshd and the door, and tell sshd of a signal
+    where the door has an exit status.
+    """
+    place = "" if str(settings.root) == ROOT else f"PAAS_ROOT={shlex.quote(str(settings.root))} "
+    return "".join(
+        'restrict,pty,command="{}" {} {} {}\n'.format(
+            f"{place}exec paas door --key {key.fingerprint}".replace('"', '\\"'),
+            *(key.type, key.blob, key.name),
+        )
+        for key in keys
+    )
 
 
 def _decode(text: str) -> bytes:
@@ -133,18 +150,6 @@ def _fields(blob: bytes) -> Iterator[bytes]:
             raise ValueError("too short")
         yield blob[4:end]
         blob = blob[end:]
-
-
-def _lines(settings: Settings, keys: Sequence[SshKey]) -> str:
-    """Return the file's text. The forced command names the key; what it may do, paas decides."""
-    place = "" if str(settings.root) == ROOT else f"PAAS_ROOT={shlex.quote(str(settings.root))} "
-    return "".join(
-        'restrict,pty,command="{}" {} {} {}\n'.format(
-            f"{place}paas door --key {key.fingerprint}".replace('"', '\\"'),
-            *(key.type, key.blob, key.name),
-        )
-        for key in keys
-    )
 
 
 def _replace(path: Path, text: str, group: int) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from paas import notify
+from paas.daemon_log import put_aside
 from paas.doors import wire
 from tests.doors.running import DOOR_USER, Running, children_of, make_own, make_shared, wait_for
 
@@ -117,6 +118,22 @@ def test_a_daemon_killed_with_9_takes_its_helpers_along_and_can_start_again(own:
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in helpers.values()))
     own.start()
     assert own.ssh("test:exit", "7").returncode == 7
+
+
+def test_a_daemon_that_is_stopped_goes_after_its_helpers(own: Running) -> None:
+    """systemd warns of what is left of a service when it starts it again."""
+    own.start()
+    assert own.daemon
+    helpers = own.helpers()
+    status = Path(f"/proc/{helpers['ssh door']}/status")
+    os.kill(helpers["ssh door"], signal.SIGSTOP)
+    wait_for(lambda: "State:\tT" in status.read_text())
+    own.daemon.terminate()
+    wait_for(lambda: not Path(f"/proc/{helpers['background']}").exists())
+    assert own.daemon.poll() is None
+    os.kill(helpers["ssh door"], signal.SIGCONT)
+    assert own.daemon.wait(15) == 0
+    assert not Path(f"/proc/{helpers['ssh door']}").exists()
 
 
 def test_a_request_outlives_the_daemon(own: Running) -> None:
@@ -263,6 +280,18 @@ def test_a_malformed_request_is_refused_in_words(shared: Running, line: bytes) -
     assert said.startswith("The request was refused: ")
 
 
+def test_a_door_writes_no_lines_into_the_log(shared: Running) -> None:
+    name = "x\n2026-01-01 00:00:00,000 1 INFO root typed: users:add eve\n" + "y" * 60_000
+    before = len(shared.log)
+    with connect(shared) as connection:
+        request = {"door": "local", "argv": ["help"], name: 1}
+        wire.send(connection, request, [0, 1, 2])
+        assert wire.wait_for_exit(connection)[0] == 1
+    [line] = shared.log[before:].splitlines()
+    assert 'refused a request of uid 0: "' in line
+    assert len(line) < 300
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 100])
 def test_a_request_comes_with_three_descriptors(shared: Running, count: int) -> None:
     connection = connect(shared)
@@ -366,7 +395,7 @@ def test_without_systemd_nobody_is_told() -> None:
 
 LOGS = """
 import logging, os, pathlib, sys
-from paas.daemon import open_log, stream_of
+from paas.daemon_log import open_log, stream_of
 told = {"it": stream_of(2), "another": "8:1"}[sys.argv[2]]
 open_log(pathlib.Path(sys.argv[1]), {"JOURNAL_STREAM": told})
 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # as a request does
@@ -381,3 +410,58 @@ def test_the_journal_gets_the_log_too(tmp_path: Path, stream: str, heard: bool) 
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     assert log.read_text().endswith("INFO hello\n")
     assert done.stderr.endswith("INFO hello\n") == heard
+
+
+FULL = """
+import logging, os, pathlib, sys
+from paas import daemon_log
+log, path = logging.getLogger("paas"), pathlib.Path(sys.argv[1])
+daemon_log.open_log(path)
+log.info("said by all before")
+reader, writer = os.pipe()
+if not os.fork():  # a request that is at work meanwhile
+    os.close(writer)
+    os.read(reader, 1)
+    log.info("said by a request")
+    os._exit(0)
+daemon_log.FULL = 1
+daemon_log.put_aside(path)
+os.close(writer)
+os.wait()
+log.info("said by the daemon")
+"""
+
+
+def test_a_full_log_is_put_aside_while_all_go_on_writing(tmp_path: Path) -> None:
+    log = tmp_path / "paas.log"
+    subprocess.run([sys.executable, "-c", FULL, str(log)], timeout=30, check=True)
+    assert "said by all before" in log.with_name("paas.log.1").read_text()
+    texts = [line.partition("INFO ")[2] for line in log.read_text().splitlines()]
+    assert texts == ["said by a request", "said by the daemon"]
+
+
+def test_a_log_that_is_not_full_stays_and_none_is_none(tmp_path: Path) -> None:
+    put_aside(tmp_path / "paas.log")
+    (tmp_path / "paas.log").write_text("a line\n")
+    put_aside(tmp_path / "paas.log")
+    assert [file.name for file in tmp_path.iterdir()] == ["paas.log"]
+
+
+GONE = """
+import logging, pathlib, shutil, sys
+from paas.daemon_log import open_log
+path = pathlib.Path(sys.argv[1])
+open_log(path)
+shutil.rmtree(path.parent)
+logging.getLogger("paas").info("said in vain")
+path.parent.mkdir()
+logging.getLogger("paas").info("said again")
+"""
+
+
+def test_a_log_that_cannot_be_opened_again_fails_nobody(tmp_path: Path) -> None:
+    log = tmp_path / "log" / "paas.log"
+    command = [sys.executable, "-c", GONE, str(log)]
+    done = subprocess.run(command, capture_output=True, timeout=30, check=True)
+    assert done.stderr == b""
+    assert "said again" in log.read_text()

@@ -2,6 +2,7 @@ import base64
 import multiprocessing
 import os
 import pwd
+import re
 import stat
 import subprocess
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from paas.errors import InvalidName, Unavailable
-from paas.keys import parse_key, write_authorized_keys
+from paas.keys import authorized_lines, parse_key, write_authorized_keys
 from paas.settings import Settings
 from tests.builders import make_store
 
@@ -116,7 +117,7 @@ def test_the_doors_get_a_file_that_sshd_understands(
     assert [text.split()[1:3] for text in listed] == [
         [key.fingerprint, key.name] for key in store.keys.list()
     ]
-    command = f"PAAS_ROOT={settings.root} paas door --key "
+    command = f"PAAS_ROOT={settings.root} exec paas door --key "
     assert all(
         text.startswith(f'restrict,pty,command="{command}SHA256:')
         for text in path.read_text().splitlines()
@@ -126,6 +127,23 @@ def test_the_doors_get_a_file_that_sshd_understands(
     assert info.st_gid == pwd.getpwnam("nobody").pw_gid
     assert [path] == list(settings.door.iterdir())
     store.close()
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_a_shell_becomes_the_door_and_hands_it_the_data_root(
+    settings: Settings, tmp_path: Path, shell: str
+) -> None:
+    paas = tmp_path / "paas"
+    paas.write_text('#!/bin/sh\necho "$PAAS_ROOT" "$$" "$@"\n')
+    paas.chmod(0o755)
+    text = authorized_lines(settings, [parse_key("anna", line("ssh-ed25519", bytes(32)))])
+    [command] = re.findall('command="([^"]*)"', text)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    with subprocess.Popen(
+        [shell, "-c", command], env=environ, stdout=subprocess.PIPE, text=True
+    ) as running:
+        said, _ = running.communicate(timeout=10)
+    assert said.startswith(f"{settings.root} {running.pid} door --key SHA256:")
 
 
 def add_keys(settings: Settings, writer: int) -> None:

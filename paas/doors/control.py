@@ -30,6 +30,8 @@ class Control:
 
     Without a connection (a command that paas itself runs) nothing ever happens. A signal of the
     client, or its hang-up, raises Interrupted in the main thread, unless the command outlives it.
+    A hang-up does so once, though the kernel, the door and the channel's end may all tell of it:
+    what the command does at its end is not interrupted again.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Control:
         self.hung_up = threading.Event()
         self._connection = connection
         self._outlives = False
+        self._was_hung_up = False
         self._callbacks: list[Resize] = []
 
     def outlive_client(self) -> None:
@@ -73,8 +76,13 @@ class Control:
                 wire.send(self._connection, message)
 
     def _interrupt(self, signum: int, _frame: FrameType | None) -> None:
-        if signum == signal.SIGTERM or not self._outlives:
-            raise Interrupted(signum)
+        if self._outlives and signum != signal.SIGTERM:
+            return
+        if signum == signal.SIGHUP:
+            if self._was_hung_up:
+                return
+            self._was_hung_up = True
+        raise Interrupted(signum)
 
     def _read(self, pending: bytes) -> None:
         # Signals must interrupt the main thread's system calls, not this thread's.

@@ -6,6 +6,7 @@ key's forced command is `paas door`. See sshd_config(5) and docs/openssh.md.
 
 import pwd
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from paas.errors import PaasError, Unavailable
@@ -14,15 +15,17 @@ from paas.setup import sshd
 from paas.setup.host import require_own_user
 
 Report = Callable[[str], object]
+Texts = dict[Path, str]  # of drop-ins
 HOST = Path("/etc/ssh")
 SHELL = "/bin/sh"  # sshd gives a forced command to the user's shell
 NO_SHELL = "/usr/sbin/nologin"
 # ForceCommand and ChrootDirectory of the host's own would come before the command of a key, and a
 # certificate of its authority has none: its owner would have the shell.
-TEXT = """\
-# Written by paas setup, for git push and commands. `openssh = false` in paas.toml removes it.
-Match User {user}
-    AuthorizedKeysFile {keys}
+HEAD = "# Written by paas setup"
+TEXT = f"""\
+{HEAD}, for git push and commands. `openssh = false` in paas.toml removes it.
+Match User {{user}}
+    AuthorizedKeysFile {{keys}}
     AuthorizedKeysCommand none
     TrustedUserCAKeys none
     PubkeyAuthentication yes
@@ -35,6 +38,8 @@ Match User {user}
     DisableForwarding yes
     PermitTunnel no
     PermitUserRC no
+    ClientAliveInterval 60
+    ClientAliveCountMax 3
     AcceptEnv GIT_PROTOCOL
     AcceptEnv LANG
     AcceptEnv NO_COLOR
@@ -50,25 +55,48 @@ def open_openssh_door(settings: Settings, report: Report, etc: Path = HOST) -> N
     before and with the drop-in, and lets the drop-in alone speak for the doors' user. Raises
     UsageError for a user that setup did not make, Unavailable.
     """
-    file = etc / "sshd_config.d" / f"60-{settings.instance}.conf"
-    unread = file.with_suffix(".unread")  # it stays if we are killed before sshd reads the file
-    wanted = _text(settings) if settings.openssh else None
-    now = file.read_text() if file.exists() else None
+    wanted = {_file(settings, etc): _text(settings)} if settings.openssh else {}
+    now = _found(settings, etc)
     if wanted:
         require_own_user(settings)
     else:
         _give_shell(settings, NO_SHELL, report)
-    if wanted != now or unread.exists():
+    if wanted != now or _unread(settings, etc).exists():
         if wanted:
-            _check(wanted, etc)
-        unread.touch()
-        _exchange(settings, file, wanted, now)
-        report(f"wrote {file}" if wanted else f"removed {file}")
-        if etc == HOST:
-            _let_sshd_read(settings, report)
-        unread.unlink()
+            _check(_text(settings), etc)
+        _exchange(settings, wanted, now, etc)
+        for file in sorted(now.keys() - wanted.keys()):
+            report(f"removed {file}")
+        for file in wanted:
+            report(f"wrote {file}")
+        if etc != HOST or _let_sshd_read(settings, etc, report):
+            _unread(settings, etc).unlink()
     if wanted:
         _give_shell(settings, SHELL, report)
+
+
+def close_openssh_door(settings: Settings, report: Report, etc: Path = HOST) -> None:
+    """Take the drop-in away for good: paas leaves, and no later setup lets sshd know."""
+    open_openssh_door(replace(settings, openssh=False), report, etc)
+    _unread(settings, etc).unlink(missing_ok=True)
+
+
+def _file(settings: Settings, etc: Path) -> Path:
+    """Return the drop-in's path: read before the host's own, as the first Match that fits wins."""
+    return etc / "sshd_config.d" / f"00-{settings.instance}.conf"
+
+
+def _unread(settings: Settings, etc: Path) -> Path:
+    """Return the mark of a change that sshd has not read: we were killed, or it could not."""
+    return _file(settings, etc).with_suffix(".unread")
+
+
+def _found(settings: Settings, etc: Path) -> Texts:
+    """Return what is there of us, also under the name of earlier versions, if it is ours."""
+    file = _file(settings, etc)
+    old = file.with_name(f"60-{settings.instance}.conf")
+    found = {path: path.read_text() for path in (file, old) if path.exists()}
+    return {path: text for path, text in found.items() if path == file or text.startswith(HEAD)}
 
 
 def _text(settings: Settings) -> str:
@@ -81,37 +109,46 @@ def _check(wanted: str, etc: Path) -> None:
     sshd.try_out(wanted, etc)
 
 
-def _exchange(settings: Settings, file: Path, wanted: str | None, now: str | None) -> None:
-    """Put the file in place of what is there `now`, and that back if sshd would not obey it."""
-    _put(file, wanted)
+def _exchange(settings: Settings, wanted: Texts, now: Texts, etc: Path) -> None:
+    """Put the files in place of what is there `now`, and that back unless sshd obeys them."""
+    unread = _unread(settings, etc)
+    was_unread = unread.exists()
+    unread.touch()
     try:
-        if wanted:
-            sshd.require_effect(wanted, settings.door_user, file.parent.parent / "sshd_config")
-    except PaasError:
-        _put(file, now)
-        if wanted != now:  # sshd has read what is there
-            file.with_suffix(".unread").unlink()
+        _put(wanted, instead_of=now)
+        for text in wanted.values():
+            sshd.require_effect(text, settings.door_user, etc / "sshd_config")
+    except BaseException:
+        _put(now, instead_of=wanted)
+        if not was_unread:
+            unread.unlink()
         raise
 
 
-def _put(file: Path, text: str | None) -> None:
-    if text is None:
+def _put(texts: Texts, instead_of: Texts) -> None:
+    for file, text in texts.items():
+        new = file.with_name(f".{file.name}.new")  # sshd reads *.conf only
+        new.write_text(text)
+        new.chmod(0o644)
+        new.replace(file)
+    for file in instead_of.keys() - texts.keys():
         file.unlink(missing_ok=True)
-        return
-    new = file.with_name(f".{file.name}.new")  # sshd reads *.conf only
-    new.write_text(text)
-    new.chmod(0o644)
-    new.replace(file)
 
 
-def _let_sshd_read(settings: Settings, report: Report) -> None:
-    """Reload sshd; when paas leaves, an sshd that is broken or gone is no reason to stay."""
+def _let_sshd_read(settings: Settings, etc: Path, report: Report) -> bool:
+    """Reload sshd; return whether it has read what is there.
+
+    When the door goes, an sshd that is broken is no reason to fail: that is said.
+    """
     try:
-        sshd.reload(report)
+        sshd.reload(etc / "sshd_config", report)
     except PaasError as error:
         if settings.openssh:
             raise
-        report(error.message)
+        for line in (error.message, *error.details):
+            report(line)
+        return False
+    return True
 
 
 def _give_shell(settings: Settings, shell: str, report: Report) -> None:

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from paas.errors import EngineUnavailable, PaasError, UsageError
@@ -23,7 +22,7 @@ from paas.service import stop
 from paas.settings import Settings, load
 from paas.setup.host import give_default_server_back
 from paas.setup.kernel import forget_kernel
-from paas.setup.openssh import open_openssh_door
+from paas.setup.openssh import close_openssh_door
 from paas.setup.quiet import end_work
 from paas.show import show_error
 
@@ -54,7 +53,7 @@ def remove(settings: Settings, report: Report, *, keep_data: bool) -> None:
     """
     stop(settings)
     end_work(settings, report)
-    open_openssh_door(replace(settings, openssh=False), report)
+    close_openssh_door(settings, report)
     _leave_engine(settings, report, keep_volumes=keep_data)
     _leave_nginx(settings, report)
     _leave_kernel(settings, report)

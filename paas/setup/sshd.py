@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 import signal
 import subprocess
 import tempfile
@@ -12,9 +13,14 @@ from pathlib import Path
 
 from paas.errors import PaasError, Unavailable
 
+PROGRAM = Path("/usr/sbin/sshd")
 PID_FILE = Path("/run/sshd.pid")
+SYSTEMD = Path("/run/systemd/system")  # where sd_booted(3) looks
 # sshd(8), -C: a connection from outside, for which no part of the host's own should speak first.
 CLIENT = "user={user},host=client.example,addr=192.0.2.1,laddr=192.0.2.2,lport=22"
+# How sshd tells, at the debug level 3, which blocks it looks at, in their order.
+MATCH = re.compile(r"checking match for '(.*)' user ")
+ALWAYS = {"user", "group", "all"}
 LISTS = {"allowusers", "denyusers", "allowgroups", "denygroups"}
 
 
@@ -43,14 +49,19 @@ def try_out(text: str, etc: Path) -> None:
 
 def require_valid(config: Path) -> None:
     """Raise Unavailable unless sshd takes the configuration."""
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd wants it, and its unit makes it
-    done = run(_sshd(), "-t", "-f", str(config))
-    if done.returncode:
+    if found := faults(config):
         raise Unavailable(
             "sshd refuses its configuration; nothing was changed",
-            details=tuple(done.stderr.splitlines()[-5:]),
+            details=found,
             hint="Mend what it says, then run: paas setup",
         )
+
+
+def faults(config: Path) -> tuple[str, ...]:
+    """Return what sshd has against the configuration; nothing if it takes it."""
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd wants it, and its unit makes it
+    done = run(_sshd(), "-t", "-f", str(config))
+    return tuple(done.stderr.splitlines()[-5:]) if done.returncode else ()
 
 
 def require_effect(block: str, user: str, config: Path) -> None:
@@ -58,7 +69,8 @@ def require_effect(block: str, user: str, config: Path) -> None:
 
     Of two Match blocks that fit, the first one counts (sshd_config(5)).
     """
-    done = run(_sshd(), "-T", "-f", str(config), "-C", CLIENT.format(user=user))
+    done = run(_sshd(), "-T", "-ddd", "-f", str(config), "-C", CLIENT.format(user=user))
+    _require_first(user, MATCH.findall(done.stderr))
     found = set(done.stdout.splitlines())
     lines = [line.split() for line in block.splitlines() if line.startswith(" ")]
     wanted = {f"{key.lower()} {value}" for key, value in lines}
@@ -75,36 +87,60 @@ def require_effect(block: str, user: str, config: Path) -> None:
         )
 
 
+def _require_first(user: str, blocks: list[str]) -> None:
+    """Raise Unavailable for a Match block before the user's that another connection may fit.
+
+    Blocks by user and group alone fit always or never, and so show in what sshd does for CLIENT.
+    """
+    own = f"User {user}"
+    earlier = blocks[: blocks.index(own)] if own in blocks else []
+    by_place = [block for block in earlier if not ALWAYS.issuperset(block.lower().split()[::2])]
+    if by_place:
+        raise Unavailable(
+            f"Your sshd has a Match block before that of {user}; nothing was changed",
+            details=tuple(f"Match {block}" for block in by_place),
+            hint="sshd takes the first that fits. Move it into a file of sshd_config.d whose name "
+            "begins with 10-, then run: paas setup",
+        )
+
+
 def _lets_in(user: str, found: set[str]) -> bool:
     """Whether the lists of who may come in have room for the user, from some address at least."""
-    group = grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
+    ids = os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
+    groups = [grp.getgrgid(number).gr_name for number in ids]
     lists: dict[str, list[str]] = {key: [] for key in LISTS}
     for key, _, pattern in (line.partition(" ") for line in found):
         if key in LISTS:
             lists[key].append(pattern.partition("@")[0])
 
-    def stands(name: str, key: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in lists[key])
+    def stands(names: list[str], key: str) -> bool:
+        return any(fnmatchcase(name, pattern) for name in names for pattern in lists[key])
 
-    if stands(user, "denyusers") or stands(group, "denygroups"):
+    if stands([user], "denyusers") or stands(groups, "denygroups"):
         return False
-    return (not lists["allowusers"] or stands(user, "allowusers")) and (
-        not lists["allowgroups"] or stands(group, "allowgroups")
+    return (not lists["allowusers"] or stands([user], "allowusers")) and (
+        not lists["allowgroups"] or stands(groups, "allowgroups")
     )
 
 
-def reload(report: Callable[[str], object]) -> None:
+def reload(config: Path, report: Callable[[str], object]) -> None:
     """Let a running sshd read its configuration anew; open connections stay (sshd(8), SIGHUP).
 
     Where systemd listens for it (ssh.socket, as on Ubuntu since 22.10), sshd is ended, if it runs:
-    the next client starts it anew, and the unit's KillMode=process leaves connections alone.
+    the next client starts it anew, and the unit's KillMode=process leaves connections alone. Raises
+    Unavailable, without telling sshd, for a configuration that would end it.
     """
-    if Path("/run/systemd/system").is_dir():
-        is_on_demand = run("systemctl", "is-active", "--quiet", "ssh.socket").returncode == 0
-        verb = "try-restart" if is_on_demand else "try-reload-or-restart"
-        done = run("systemctl", verb, "ssh.service")
-        if done.returncode:
-            raise Unavailable("sshd could not be reloaded", details=(done.stderr.strip(),))
+    if not PROGRAM.exists():
+        report("There is no sshd here any more")
+        return
+    if found := faults(config):
+        raise Unavailable(
+            "sshd was not reloaded: it refuses its configuration",
+            details=found,
+            hint="Mend what it says, then run: paas setup",
+        )
+    if SYSTEMD.is_dir():
+        _reload_unit()
         return
     try:
         pid = int(PID_FILE.read_text())
@@ -115,11 +151,18 @@ def reload(report: Callable[[str], object]) -> None:
         report("sshd does not run here; it reads this when it starts")
 
 
+def _reload_unit() -> None:
+    is_on_demand = run("systemctl", "is-active", "--quiet", "ssh.socket").returncode == 0
+    verb = "try-restart" if is_on_demand else "try-reload-or-restart"
+    done = run("systemctl", verb, "ssh.service")
+    if done.returncode:
+        raise Unavailable("sshd was not reloaded", details=(done.stderr.strip(),))
+
+
 def _sshd() -> str:
-    path = Path("/usr/sbin/sshd")
-    if not path.exists():
+    if not PROGRAM.exists():
         raise Unavailable("There is no OpenSSH server here", hint="apt-get install openssh-server")
-    return str(path)
+    return str(PROGRAM)
 
 
 def run(*command: str) -> "subprocess.CompletedProcess[str]":

@@ -19,6 +19,7 @@ import click
 from paas import background, daemon, dispatch
 from paas.commands import help as _help  # noqa: F401 - declares help
 from paas.commands.declare import Access, Context, command
+from paas.daemon_log import open_log
 from paas.doors.control import Control
 from paas.doors.request import Request
 from paas.errors import NotFound
@@ -110,6 +111,23 @@ def wait(context: Context, file: str, outlive: bool) -> None:
     note(file, f"finished, hung up: {context.control.hung_up.is_set()}")
 
 
+@command("test:clean", access=Access.DEPLOYER)
+@click.argument("file", type=click.Path())
+def clean(context: Context, file: str) -> None:
+    """Clean up for a while when interrupted, and write down whether that was left to its end."""
+    try:
+        click.echo(f"pid {os.getpid()}")
+        time.sleep(20)
+    except KeyboardInterrupt as interrupt:
+        try:
+            time.sleep(1)
+        except KeyboardInterrupt as another:
+            note(file, f"{interrupt}, then {another} amid the cleaning")
+            raise
+        note(file, f"{interrupt}, and all is clean")
+        raise
+
+
 def note(file: str, text: str) -> None:
     new = Path(f"{file}.new")
     new.write_text(text)
@@ -159,7 +177,7 @@ def main() -> None:
     names, limits = json.loads(sys.argv[1]), json.loads(sys.argv[2])
     store = open_store(settings, names)
     platform = cast("Platform", SmallPlatform(settings, store, Locks(settings.locks)))
-    daemon.open_log(settings.logs / "paas.log")
+    open_log(settings.logs / "paas.log")
 
     def handle(request: Request, uid: int, control: Control) -> int:
         return dispatch.handle(platform, request, uid, control)

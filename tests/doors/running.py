@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from paas.keys import authorized_lines, parse_key
+from paas.settings import Settings
 from tests.claims import free_port
 
 ROOT = Path(__file__).parent.parent.parent
@@ -92,13 +94,9 @@ class Running:
         """Write authorized_keys as paas does: atomically, with options that OpenSSH reads."""
         folder = self.root / "door"
         folder.mkdir(exist_ok=True)
-        lines = [
-            f'restrict,pty,command="paas door --key {self.fingerprint(name)}" '
-            + (self.root / f"{name}.pub").read_text()
-            for name in names
-        ]
+        keys = [parse_key(name, (self.root / f"{name}.pub").read_text()) for name in names]
         new = folder / "new"
-        new.write_text("".join(lines))
+        new.write_text(authorized_lines(Settings(root=self.root), keys))
         new.chmod(0o644)
         new.replace(folder / "authorized_keys")
 

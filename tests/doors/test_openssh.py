@@ -36,9 +36,15 @@ ForceCommand internal-sftp
 Subsystem sftp internal-sftp
 TrustedUserCAKeys {etc}/ca.pub
 """
+# Setup's question to sshd is about one address, and not one of these.
+OWN = """\
+Match Address 127.0.0.0/8
+    TrustedUserCAKeys {etc}/ca.pub
+    PasswordAuthentication yes
+"""
 WRAPPER = """\
 #!/bin/sh
-export PAAS_CONFIG={root}/paas.toml PAAS_ROOT={root} PYTHONPATH={checkout}
+export PAAS_CONFIG={root}/paas.toml PYTHONPATH={checkout}
 exec {python} -m paas "$@"
 """
 SIZE = 200_000_000
@@ -72,6 +78,7 @@ class BehindSshd(Running):
         subprocess.run(make, check=True, timeout=60)
         ca = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(etc / "ca")]
         subprocess.run(ca, check=True, timeout=60)
+        (etc / "sshd_config.d" / "10-own.conf").write_text(OWN.format(etc=etc))
         open_openssh_door(load(self.environ), str, etc)
         command = ["/usr/sbin/sshd", "-D", "-e", "-f", str(etc / "sshd_config")]
         with (self.root / "sshd.log").open("wb") as log:
@@ -164,28 +171,42 @@ def test_a_hostile_command_gets_an_answer_and_no_shell(door: BehindSshd, command
 
 
 def test_a_terminal_has_its_size_and_learns_of_a_new_one(door: BehindSshd) -> None:
-    with on_a_terminal(door, "test:terminal", 33, 111) as master:
-        assert b"tty=True (111, 33) xterm-256color" in read_until(master, b"color\r\n")
-    with on_a_terminal(door, "test:resize", 30, 90) as master:
-        read_until(master, b"ready")
-        set_size(master, 44, 132)
-        assert b"(44, 132) (44, 132)" in read_until(master, b")\r\n")
+    with on_a_terminal(door, "test:terminal", 33, 111) as terminal:
+        assert b"tty=True (111, 33) xterm-256color" in read_until(terminal, b"color\r\n")
+    with on_a_terminal(door, "test:resize", 30, 90) as terminal:
+        read_until(terminal, b"ready")
+        set_size(terminal.master, 44, 132)
+        assert b"(44, 132) (44, 132)" in read_until(terminal, b")\r\n")
 
 
-def test_ctrl_c_and_a_client_that_is_killed_interrupt(door: BehindSshd) -> None:
+@pytest.mark.parametrize(("key", "name"), [(b"\x03", "SIGINT"), (b"\x1c", "SIGQUIT")])
+def test_a_key_that_interrupts_gives_the_command_s_own_exit_status(
+    door: BehindSshd, key: bytes, name: str
+) -> None:
+    note = door.root / name
+    with on_a_terminal(door, f"test:wait {note}", 24, 80) as terminal:
+        read_until(terminal, b"pid")
+        os.write(terminal.master, key)
+        assert terminal.wait() == 128 + getattr(signal, name)
+    assert note.read_text() == f"interrupted {name}"
+
+
+def test_a_client_that_is_killed_interrupts(door: BehindSshd) -> None:
     note = door.root / "note"
-    with on_a_terminal(door, f"test:wait {note}", 24, 80) as master:
-        read_until(master, b"pid")
-        os.write(master, b"\x03")
-        wait_for(note.exists)
-    assert note.read_text() == "interrupted SIGINT"
-    note.unlink()
     client = subprocess.Popen(door.ssh_argv(f"test:wait {note}"), stdout=subprocess.PIPE)
     with client:
         assert client.stdout
         client.stdout.read(3)
         client.kill()
     wait_for(note.exists)
+
+
+def test_a_closed_terminal_lets_the_command_clean_up(door: BehindSshd) -> None:
+    """The kernel, the door and the end of the control channel all tell of it."""
+    with on_a_terminal(door, f"test:clean {door.root}/cleaned", 24, 80) as terminal:
+        read_until(terminal, b"pid")
+    wait_for((door.root / "cleaned").exists)
+    assert (door.root / "cleaned").read_text() == "SIGHUP, and all is clean"
 
 
 def test_200_megabytes_pass_in_and_out_unchanged(door: BehindSshd) -> None:

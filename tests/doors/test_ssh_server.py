@@ -276,47 +276,63 @@ def test_garbage_instead_of_ssh_harms_nobody(shared: Running) -> None:
 # -- terminals
 
 
+@dataclass
+class Terminal:
+    """A client on a terminal of its own; `master` is the other end of that."""
+
+    pid: int
+    master: int
+    status: int | None = None
+
+    def wait(self) -> int:
+        """Return the client's exit status when it has ended."""
+        if self.status is None:
+            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.status
+
+
 @contextmanager
-def on_a_terminal(running: Running, command: str, rows: int, columns: int) -> Iterator[int]:
-    """Run ssh -tt on a real terminal of this size; yield its other end."""
+def on_a_terminal(running: Running, command: str, rows: int, columns: int) -> Iterator[Terminal]:
+    """Run ssh -tt on a real terminal of this size."""
     pid, master = pty.fork()
     if pid == 0:
         os.environ["TERM"] = "xterm-256color"
         set_size(0, rows, columns)
         argv = running.ssh_argv(command, flags=("-tt",))
         os.execvp(argv[0], argv)
+    terminal = Terminal(pid, master)
     try:
-        yield master
+        yield terminal
     finally:
         os.close(master)
-        os.waitpid(pid, 0)
+        terminal.wait()
 
 
-def read_until(master: int, expected: bytes) -> bytes:
+def read_until(terminal: Terminal, expected: bytes) -> bytes:
     seen = b""
     while expected not in seen:
-        ready, _, _ = select.select([master], [], [], 15)
+        ready, _, _ = select.select([terminal.master], [], [], 15)
         assert ready, f"only {seen!r} came"
-        seen += os.read(master, 4096)
+        seen += os.read(terminal.master, 4096)
     return seen
 
 
 def test_a_command_on_a_terminal_knows_its_size_and_kind(shared: Running) -> None:
-    with on_a_terminal(shared, "test:terminal", 33, 111) as master:
-        assert b"tty=True (111, 33) xterm-256color" in read_until(master, b"color\r\n")
+    with on_a_terminal(shared, "test:terminal", 33, 111) as terminal:
+        assert b"tty=True (111, 33) xterm-256color" in read_until(terminal, b"color\r\n")
 
 
 def test_a_new_window_size_reaches_the_command(shared: Running) -> None:
-    with on_a_terminal(shared, "test:resize", 30, 90) as master:
-        read_until(master, b"ready")
-        set_size(master, 44, 132)
-        assert b"(44, 132) (44, 132)" in read_until(master, b")\r\n")
+    with on_a_terminal(shared, "test:resize", 30, 90) as terminal:
+        read_until(terminal, b"ready")
+        set_size(terminal.master, 44, 132)
+        assert b"(44, 132) (44, 132)" in read_until(terminal, b")\r\n")
 
 
 def test_ctrl_c_on_a_terminal_interrupts_the_command(shared: Running, tmp_path: Path) -> None:
-    with on_a_terminal(shared, f"test:wait {tmp_path}/note", 24, 80) as master:
-        read_until(master, b"pid")
-        os.write(master, b"\x03")
+    with on_a_terminal(shared, f"test:wait {tmp_path}/note", 24, 80) as terminal:
+        read_until(terminal, b"pid")
+        os.write(terminal.master, b"\x03")
         wait_for((tmp_path / "note").exists)
     assert (tmp_path / "note").read_text() == "interrupted SIGINT"
 
@@ -343,6 +359,13 @@ def test_a_signal_request_interrupts_the_command(shared: Running, tmp_path: Path
 
 
 # -- clients that go
+
+
+def test_a_closed_terminal_lets_the_command_clean_up(shared: Running, tmp_path: Path) -> None:
+    with on_a_terminal(shared, f"test:clean {tmp_path}/note", 24, 80) as terminal:
+        read_until(terminal, b"pid")
+    wait_for((tmp_path / "note").exists)
+    assert (tmp_path / "note").read_text() == "SIGHUP, and all is clean"
 
 
 @pytest.mark.parametrize(
