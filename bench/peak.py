@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.journeys.belongings import children, name_of, pss
@@ -18,16 +18,13 @@ class Peak:
 
 
 @contextlib.contextmanager
-def watched(root: int, name: str) -> Iterator[Peak]:
-    """Watch the processes below `root` that are called `name`, with all that they started."""
+def watched(find: Callable[[], Iterable[int]]) -> Iterator[Peak]:
+    """Watch the processes that `find` returns, which is asked again at each look."""
     peak, stop = Peak(), threading.Event()
 
     def watch() -> None:
         while not stop.wait(LOOK):
-            found = {
-                pid for each in below(root) if name_of(each) == name for pid in (each, *below(each))
-            }
-            peak.size = max(peak.size, sum(_pss(pid) for pid in found))
+            peak.size = max(peak.size, sum(_pss(pid) for pid in set(find())))
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -43,6 +40,13 @@ def below(pid: int) -> list[int]:
     with contextlib.suppress(OSError):
         return [each for child in children(pid) for each in (child, *below(child))]
     return []
+
+
+def named(root: int, name: str) -> Iterator[int]:
+    """Yield the processes below `root` that are called `name`, and all that they started."""
+    for pid in below(root):
+        if name_of(pid) == name:
+            yield from (pid, *below(pid))
 
 
 def _pss(pid: int) -> float:

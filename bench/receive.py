@@ -1,8 +1,11 @@
 """A push of a large history until git has the prompt back, next to stock `git receive-pack`.
 
-Through both doors: paas's own server next to a bare paramiko server, OpenSSH next to itself. The
-branch is one that is stored and not deployed, in an app that is new each time. Memory is that of
-the request's process and of all that it starts.
+Through both doors: paas's own server next to a bare paramiko server, OpenSSH next to itself; and
+once more through its own with a daemon that finds no git and does all of it in Python, next to the
+same floor. The branch is one that is stored and not deployed, in an app that is new each time. For
+the history of 300 MB the setting max_pack, 200 MB by default, is raised to 400 MB. Memory is that
+of the request's process, of the door's, and of all that both start, with the share of libraries
+that falls to them (PSS), at its highest; sshd's own processes are not counted.
 """
 
 import contextlib
@@ -12,7 +15,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,9 +23,10 @@ from pathlib import Path
 from bench.histories import COMMITS, LARGE, write_large_blobs, write_many_objects
 from bench.live import wait_until
 from bench.measure import Row, Sample, in_turns, ratios, time_call
-from bench.peak import watched
+from bench.peak import below, named, watched
 from bench.sshd import Sshd, sshd
-from tests.journeys.belongings import processes
+from bench.without_git import without_git
+from tests.journeys.belongings import name_of, processes
 from tests.journeys.instance import Instance, free_ports
 
 RECEIVE = Path(__file__).parent / "floor" / "ssh_receive.py"
@@ -56,11 +60,17 @@ class Receiving:
 
     def own_door(self, _turn: int) -> float:
         """Return the seconds that a push through paas's own server took."""
-        return self._to_paas("own", f"paas@127.0.0.1:{self.instance.ssh_port}")
+        door = processes(self.instance)["ssh door"]
+        host = f"paas@127.0.0.1:{self.instance.ssh_port}"
+        return self._to_paas("own", host, lambda: (door, *below(door)))
 
     def openssh_door(self, _turn: int) -> float:
         """Return the seconds that a push through the OpenSSH door took."""
-        return self._to_paas("openssh", f"{self.sshd.user}@127.0.0.1:{self.sshd.port}")
+
+        def door() -> Iterable[int]:
+            return (pid for pid in below(self.sshd.pid) if not name_of(pid).startswith("sshd"))
+
+        return self._to_paas("openssh", f"{self.sshd.user}@127.0.0.1:{self.sshd.port}", door)
 
     def bare_server(self, _turn: int) -> float:
         """Return the seconds that a push to stock git behind a bare paramiko server took."""
@@ -70,10 +80,11 @@ class Receiving:
         """Return the seconds that a push to stock git behind OpenSSH took."""
         return self._to_stock(self.sshd.port)
 
-    def _to_paas(self, way: str, host: str) -> float:
+    def _to_paas(self, way: str, host: str, door: Callable[[], Iterable[int]]) -> float:
         app = f"receive{secrets.token_hex(3)}"
         self.instance.paas("apps:create", app)
-        with watched(processes(self.instance)["supervisor"], "paas-request") as peak:
+        supervisor = processes(self.instance)["supervisor"]
+        with watched(lambda: (*named(supervisor, "paas-request"), *door())) as peak:
             took = self._push(f"ssh://{host}/{app}")
         self.instance.paas("apps:destroy", app, "--force")
         self.peaks.setdefault(way, []).append(peak.size)
@@ -102,27 +113,48 @@ def measure(instance: Instance, *, quick: bool) -> list[Row]:
     large = History("300 MB in large files", instance.root / "large.git", 400)
     write_many_objects(many.repository, COMMITS // share)
     write_large_blobs(large.repository, LARGE[::share])
+    turns = 1 if quick else TURNS
     with sshd(instance) as host_sshd, bare_server() as bare:
-        ways = [Receiving(instance, each, host_sshd, bare) for each in (many, large)]
-        return [row for way in ways for row in _rows(way, 1 if quick else TURNS)]
+
+        def pushes() -> Iterator[Receiving]:
+            return (Receiving(instance, each, host_sshd, bare) for each in (many, large))
+
+        rows = [row for each in pushes() for row in _rows(each, turns)]
+        with without_git(instance):
+            return rows + [row for each in pushes() for row in _rows_without_git(each, turns)]
 
 
 def _rows(receiving: Receiving, turns: int) -> list[Row]:
     doors = (receiving.own_door, receiving.bare_server)
     openssh = (receiving.openssh_door, receiving.bare_openssh)
     own, bare, ours, stock = in_turns(turns, *doors, *openssh)
-    what, most = receiving.history.what, receiving.history.memory
-    peaks = {way: Sample(tuple(sizes)) for way, sizes in receiving.peaks.items()}
+    what = receiving.history.what
     return [
         Row(f"{what}: push through paas's own door", own, "s"),
         Row("its floor: stock git behind a bare paramiko server", bare, "s"),
         Row("own door / floor", ratios(own, bare), "x", REACH, note="turn by turn"),
-        Row("memory of the request meanwhile (PSS)", peaks["own"], "MB", most),
+        _memory(receiving, "own"),
         Row(f"{what}: push through the OpenSSH door", ours, "s"),
         Row("its floor: stock git behind OpenSSH", stock, "s"),
         Row("OpenSSH door / floor", ratios(ours, stock), "x", REACH, note="turn by turn"),
-        Row("memory of the request meanwhile (PSS)", peaks["openssh"], "MB", most),
+        _memory(receiving, "openssh"),
     ]
+
+
+def _rows_without_git(receiving: Receiving, turns: int) -> list[Row]:
+    own, bare = in_turns(turns, receiving.own_door, receiving.bare_server)
+    return [
+        Row(f"{receiving.history.what}: push to a daemon that finds no git", own, "s"),
+        Row("its floor: stock git behind a bare paramiko server", bare, "s"),
+        Row("without git / floor", ratios(own, bare), "x", REACH, note="turn by turn"),
+        _memory(receiving, "own"),
+    ]
+
+
+def _memory(receiving: Receiving, way: str) -> Row:
+    peaks = Sample(tuple(receiving.peaks[way]))
+    what = "memory of door and request meanwhile (PSS)"
+    return Row(what, peaks, "MB", receiving.history.memory, note="highest of each push")
 
 
 @contextlib.contextmanager

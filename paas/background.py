@@ -16,6 +16,7 @@ from typing import Protocol
 
 from paas import cron, happenings, oneoff, webhooks
 from paas.crew import Crew, Job
+from paas.daemon_log import log_file, put_aside
 from paas.errors import EngineUnavailable, Outdated, PaasError
 from paas.keys import write_authorized_keys
 from paas.liveness import ASK, RESTART, Liveness
@@ -223,7 +224,9 @@ def _tasks(platform: Platform, reconciler: Reconciler, ears: Ears, crew: Crew) -
         Task("orphans", HOUR, forked("orphans", UPKEEP, remove_orphans)),
         Task("tidy", MINUTE, forked("tidy", UPKEEP, lambda p: p.builder.tidy())),
         Task("repositories", MINUTE, forked("repositories", REPOS, lambda p: p.repos.sweep())),
+        Task("waste", HOUR, forked("waste", REPOS, lambda p: p.repos.collect_waste())),
         Task("logs", MINUTE, lambda p: p.proxy.rotate_logs()),
+        Task("own log", MINUTE, lambda p: put_aside(log_file(p.settings))),
         Task("deploy logs", HOUR, forked("deploy logs", UPKEEP, remove_deploy_logs)),
         Task("refresh", 12 * HOUR, lambda p: start_refresh(p.settings)),
     )

@@ -11,6 +11,7 @@ from paas.errors import DiskFull, Unavailable
 from paas.settings import MB, Settings
 
 SHARE = 0.15
+HALF = 0.5
 LOOK = 0.5  # seconds between two looks: a build step writes about a gigabyte in that time
 
 
@@ -28,7 +29,7 @@ def is_short(settings: Settings, data: Path) -> bool:
     """
     folders = [settings.root, *([data] if data.is_dir() else ())]
     found = (space(folder, settings.disk_reserve) for folder in folders)
-    return any(free < reserve / 2 for free, reserve in found)
+    return any(free < reserve * HALF for free, reserve in found)
 
 
 @contextmanager
@@ -51,9 +52,10 @@ def watched(is_short: Callable[[], bool], stop: Callable[[], object]) -> Iterato
         yield full
 
 
-def require_space(settings: Settings) -> None:
-    """Raise DiskFull if the disk rule is broken."""
-    free, needed = space(settings.root, settings.disk_reserve)
+def require_space(settings: Settings, share: float = 1) -> None:
+    """Raise DiskFull if the disk rule is broken; of what is at work, if less than HALF is left."""
+    free, reserve = space(settings.root, settings.disk_reserve)
+    needed = int(reserve * share)
     if free < needed:
         raise DiskFull(
             f"The disk is nearly full: {free // MB} MB free, {needed // MB} MB must stay free",

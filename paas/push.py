@@ -19,11 +19,15 @@ from paas.workers import is_alive, this_process
 
 @dataclass(frozen=True)
 class Client:
-    """The pusher's git: its streams, and what ends its connection while the deploy goes on."""
+    """The pusher's git: its streams, and what the push does to its connection.
+
+    `let_go` ends it while the deploy goes on; after `outlive` its hang-up changes nothing.
+    """
 
     stdin: BinaryIO
     stdout: BinaryIO
     let_go: Callable[[], None]
+    outlive: Callable[[], None]
 
 
 def receive(platform: Platform, name: str, actor: Actor, client: Client) -> int:
@@ -37,10 +41,11 @@ def receive(platform: Platform, name: str, actor: Actor, client: Client) -> int:
         identity.refuse_new(platform, name)
     app = existing or access.create_app(platform.store, actor, name, for_push=True)
     is_ours = _claim(platform, app)
-    handler = Pusher(platform, app, actor, client.let_go, is_ours, nearest)
+    handler = Pusher(platform, app, actor, client, is_ours, nearest)
     try:
         return platform.repos.receive(app, client.stdin, client.stdout, handler)
     finally:
+        client.outlive()  # of a new app half a removal would be left
         if is_ours and not handler.accepted:
             _remove_unborn(platform, app)
 
@@ -56,16 +61,21 @@ class Pusher:
     platform: Platform
     app: App
     actor: Actor
-    let_go: Callable[[], None]
+    client: Client
     created: bool
     nearest: str | None = None
     accepted: bool = False
     no_wait: NoWait | None = None  # until the client has left
     record: Deploy | None = None
 
+    def arrived(self) -> None:
+        """From here on a client that hangs up changes nothing; before, it ends the push."""
+        self.client.outlive()
+
     @contextmanager
     def lock(self, sideband: Sideband, no_wait: NoWait | None = None) -> Iterator[None]:
         """Hold the app's lock; one push waits, the newest wins."""
+        self.arrived()  # also where no pack came
         identity.refuse_locked(self.platform, self.app)
         self.no_wait = no_wait
         if self.created:
@@ -134,7 +144,7 @@ class Pusher:
         self.no_wait = None
         self._accept()
         no_wait.accept()
-        self.let_go()
+        self.client.let_go()
 
     @contextmanager
     def _noting(self, no_wait: NoWait | None, sideband: Sideband) -> Iterator[None]:

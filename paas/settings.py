@@ -48,6 +48,7 @@ class Settings:
     fetch_timeout: int = 900  # of one git:sync or one archive, in all
     ca_bundle: Path = Path("/etc/ssl/certs/ca-certificates.crt")
     max_pack: int = 200 * MB
+    max_repository: int = 2048 * MB  # of one app: above it no push is taken
     max_unpacked: int = 2048 * MB  # a pack of 26 MB with 110,000 objects may unpack to 1.2 GB
     max_builds: int = 2
     build_timeout: int = 1200

@@ -12,6 +12,7 @@ import pytest
 
 from paas import background
 from paas.background import Ears, Task, run_tasks
+from paas.crew import Crew, Job
 from paas.errors import EngineUnavailable, Outdated
 from paas.model import ProcessState
 from paas.platform import Platform
@@ -183,3 +184,17 @@ def test_ears_hear_damage_and_open_again_with_a_whole_pass(live: World) -> None:
     live.scheduler.is_down = False
     ears.open()
     assert live.scheduler.inspect(row.id).state is ProcessState.RUNNING
+
+
+def test_what_was_pushed_and_given_up_is_looked_for_every_hour(
+    live: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, crew = list[Job](), Crew({})
+    monkeypatch.setattr(crew, "submit", jobs.append)
+    reconciler = Reconciler(live.platform)
+    tasks = background._tasks(live.platform, reconciler, Ears(live.platform, reconciler), crew)
+    (task,) = (task for task in tasks if task.name == "waste")
+    task.run(live.platform)
+    jobs[0].run()
+    assert live.repos.waste_collected == 1
+    assert task.interval == 3600

@@ -71,7 +71,7 @@ class World:
         """Push a tree with this Procfile; return what git answers ("ok" or "ng ...")."""
         text = procfile + (APP_JSON + json.dumps(app_json) if app_json else "")
         answer = io.BytesIO()
-        client = push.Client(io.BytesIO(text.encode()), answer, let_go)
+        client = push.Client(io.BytesIO(text.encode()), answer, let_go, lambda: None)
         push.receive(self.platform, name, ANNA, client)
         return answer.getvalue().decode().strip()
 

@@ -26,9 +26,9 @@ def git_receive_pack(context: Context, app: str) -> int:
 
     The deploy goes on when the pusher hangs up: a push that has arrived is a push.
     """
-    context.control.outlive_client()
-    name = parse_repository(app)
-    client = push.Client(sys.stdin.buffer, sys.stdout.buffer, context.control.let_go)
+    name, control = parse_repository(app), context.control
+    streams = sys.stdin.buffer, sys.stdout.buffer
+    client = push.Client(*streams, control.let_go, control.outlive_client)
     return push.receive(context.platform, name, context.actor, client)
 
 

@@ -78,7 +78,10 @@ class Sideband(Protocol):
 
 
 class PushHandler(Protocol):
-    """What the git room calls back, in this order: lock, deploy_branch, deploy."""
+    """What the git room calls back, in this order: arrived, lock, deploy_branch, deploy."""
+
+    def arrived(self) -> None:
+        """Take note that the pack is here: from now on the client may go. Not without a pack."""
 
     def lock(
         self, sideband: Sideband, no_wait: NoWait | None = None
@@ -173,3 +176,6 @@ class Repos(Protocol):
 
     def sweep(self) -> None:
         """Remove quarantines whose receiving process is gone; join packs where there are many."""
+
+    def collect_waste(self) -> None:
+        """Do collect() where much was pushed and given up, each repository at most once a day."""

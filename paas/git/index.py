@@ -6,6 +6,7 @@ history.
 """
 
 import errno
+import hashlib
 import os
 import resource
 import select
@@ -13,20 +14,22 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, BinaryIO, Protocol
 
-from dulwich.pack import Pack, UnpackedObjectIterator
+from dulwich.objects import RawObjectID
+from dulwich.pack import compute_file_sha, extend_pack, write_pack_index
 
 from paas.errors import DiskFull, PaasError, SourceRefused
+from paas.git.complete import Incomplete, Named
 from paas.git.limits import Limits
-from paas.git.names import DIRECTORY, SUBMODULE
-from paas.git.objects import parse_commit, parse_tag, parse_tree
 from paas.git.quarantine import Quarantine
-from paas.git.scan import BLOB, COMMIT, PIECE, TAG, TREE, PackStream
+from paas.git.scan import PIECE, TRAILER, PackStream
+from paas.git.unpack import Unpacker
 from paas.git.wire import ROOM
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 TOO_LONG = "The pack took too long to unpack"
+ERRORS = 1024 * 1024  # bytes that are read of what git says
 PATH = "/usr/local/bin:/usr/bin:/bin"
 # Faults of old tools that do no harm and stand in many real histories (git-fsck(1)).
 FORGIVEN = [
@@ -47,13 +50,6 @@ FORGIVEN = [
 ]
 
 
-class Incomplete(SourceRefused):
-    """An object is named that is neither in the pack nor in the repository."""
-
-    def __init__(self, identity: str) -> None:
-        super().__init__(f"The push lacks an object: {identity} is missing")
-
-
 class Indexer(Protocol):
     """Takes a pack into a quarantine, in two steps, so that progress can be told in between."""
 
@@ -72,7 +68,8 @@ class GitIndexer:
 
     def __init__(self, git: str, quarantine: Quarantine, limits: Limits) -> None:
         self._limits = limits
-        self._errors = quarantine.path / "errors"
+        # In memory: on a full disk its reason would be lost.
+        self._errors = os.fdopen(os.memfd_create("errors"), "w+b")
         shallow = quarantine.path / "shallow"
         if quarantine.declared:
             shallow.write_bytes(b"".join(c + b"\n" for c in quarantine.store.shallow))
@@ -85,20 +82,19 @@ class GitIndexer:
             *("index-pack", "--stdin", "--fix-thin", f"--strict={forgiven}", "--threads=2"),
             f"--max-input-size={limits.pack + PIECE}",
         ]
-        with self._errors.open("wb") as errors:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                pipesize=ROOM,
-                env=clean_environment(quarantine.repository)
-                | {
-                    "GIT_OBJECT_DIRECTORY": str(quarantine.objects),
-                    "GIT_QUARANTINE_PATH": str(quarantine.objects),
-                },
-                cwd=quarantine.path,
-            )
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            pipesize=ROOM,
+            env=clean_environment(quarantine.repository)
+            | {
+                "GIT_OBJECT_DIRECTORY": str(quarantine.objects),
+                "GIT_QUARANTINE_PATH": str(quarantine.objects),
+            },
+            cwd=quarantine.path,
+        )
         _confine(self._process.pid, limits)
 
     def feed(self, stream: PackStream) -> None:
@@ -120,6 +116,7 @@ class GitIndexer:
             self._process.kill()
             self._process.wait()
         self._close_input()
+        self._errors.close()
 
     @property
     def _input(self) -> IO[bytes]:
@@ -132,7 +129,8 @@ class GitIndexer:
 
     def _explain(self, status: int) -> PaasError:
         """Say why index-pack stopped: its first error, or else how it died."""
-        lines = self._errors.read_text(errors="replace").splitlines()
+        self._errors.seek(0)
+        lines = self._errors.read(ERRORS).decode(errors="replace").splitlines()
         told = [line.partition(": ")[2] for line in lines if line.startswith(("error:", "fatal:"))]
         if status == -signal.SIGXCPU:
             return SourceRefused(TOO_LONG)
@@ -183,66 +181,52 @@ def _confine(process: int, limits: Limits) -> None:
 
 
 class DulwichIndexer:
-    """The same without git: spool, index, check the links."""
+    """The same without git: spool, then unpack each object for its id and for what it names."""
 
     def __init__(self, quarantine: Quarantine) -> None:
         self._quarantine = quarantine
         self._spool = quarantine.path / "spool.pack"
 
     def feed(self, stream: PackStream) -> None:
+        self._stream = stream
         with self._spool.open("wb") as file:
             stream.copy(file.write)
 
     def finish(self) -> None:
-        store = self._quarantine.store
         try:
-            with self._spool.open("rb") as file:
-                pack = store.add_thin_pack(file.read, None)
-        except (OSError, MemoryError):
+            with self._spool.open("r+b") as file:
+                self._index(file)
+        except (OSError, MemoryError, PaasError):
             raise
-        except Exception as error:  # dulwich has a dozen for a broken pack, and asserts
+        except Exception as error:  # zlib and dulwich have several for a broken pack
             raise SourceRefused(f"The pack was refused: {error}") from error
-        self._spool.unlink()
-        _check_links(self._quarantine, pack)
+
+    def _index(self, file: BinaryIO) -> None:
+        store = self._quarantine.store
+        checksum = compute_file_sha(file, hashlib.sha1, end_ofs=-TRAILER).digest()
+        if file.read(TRAILER) != checksum:
+            raise SourceRefused("The pack's checksum is wrong")
+        unpacker = Unpacker(file, self._stream, lambda base: store.get_raw(RawObjectID(base)))
+        named = Named(store)
+        for found in unpacker.objects():
+            named.add(*found)
+        named.check()
+        entries = unpacker.entries
+        if bases := {RawObjectID(base) for base in unpacker.outside if base not in named.kinds}:
+            checksum, added = extend_pack(file, bases, store.get_raw, store.object_format)
+            file.flush()
+            entries += added
+        self._place(sorted(entries), checksum)
+
+    def _place(self, entries: list[tuple[bytes, int, int]], checksum: bytes) -> None:
+        """Make the spool a pack of the quarantine."""
+        pack = self._quarantine.objects / "pack" / f"pack-{checksum.hex()}.pack"
+        self._spool.rename(pack)
+        with pack.with_suffix(".idx").open("wb") as index:
+            write_pack_index(index, entries, checksum)
 
     def close(self) -> None:
         self._spool.unlink(missing_ok=True)
-
-
-def _check_links(quarantine: Quarantine, pack: Pack) -> None:
-    """Raise SourceRefused unless every object is well-formed and all it names is there."""
-    store = quarantine.store
-    edge = {bytes.fromhex(commit.decode()) for commit in store.shallow}
-    kinds: dict[bytes, int] = {}  # of the pack's objects
-    wanted: dict[bytes, int] = {}
-    for found in UnpackedObjectIterator.for_pack_data(pack.data, resolve_ext_ref=store.get_raw):
-        kind = found.obj_type_num or 0
-        identity: bytes = found.sha()
-        kinds[identity] = kind
-        if kind != BLOB:
-            links = _links(identity, kind, b"".join(found.obj_chunks or ()), edge)
-            wanted.update(link for link in links if link[0] not in kinds)
-    for identity, kind in wanted.items():
-        here = kinds.get(identity)
-        if here is None and not store.has(identity.hex()):
-            raise Incomplete(identity.hex())
-        if here not in {None, kind}:
-            raise SourceRefused(f"The object {identity.hex()} is of another type than it should be")
-
-
-def _links(identity: bytes, kind: int, content: bytes, edge: set[bytes]) -> list[tuple[bytes, int]]:
-    """Return (id, type) of what an object names."""
-    if kind == COMMIT:
-        commit = parse_commit(identity, kind, content)
-        parents = () if identity in edge else commit.parents
-        return [(commit.tree, TREE), *((parent, COMMIT) for parent in parents)]
-    if kind == TAG:
-        return [parse_tag(identity, content)]
-    return [
-        (entry.id, TREE if entry.mode == DIRECTORY else BLOB)
-        for entry in parse_tree(identity, kind, content)
-        if entry.mode != SUBMODULE
-    ]
 
 
 def choose_indexer(git: str | None, quarantine: Quarantine, limits: Limits) -> Indexer:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from dulwich.object_store import DiskObjectStore
 
 from paas.errors import SourceRefused
 from paas.git.limits import MB, Limits
+from paas.git.links import LINK_BYTES, check_links
 from paas.git.names import DIRECTORY, LINK, MODES, SUBMODULE, name_fault
 from paas.git.objects import (
     Commit,
@@ -19,8 +21,7 @@ from paas.git.objects import (
 )
 from paas.git.scan import BLOB
 
-LINK_BYTES = 4096  # PATH_MAX of Linux
-LINK_HOPS = 40  # as Linux allows before ELOOP
+LINKS_BYTES = 16 * MB  # of all targets together: they are held in memory
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,7 @@ def inspect_commit(store: DiskObjectStore, identity: bytes, limits: Limits) -> I
     finally:
         walk.close()
     links = {path: _target(store, file) for path, file in files.items() if file.mode == LINK}
-    for path in links:
-        if resolve(links, path) is None:
-            raise SourceRefused(
-                f"The symbolic link {printable(path.encode())} leads out of the repository",
-                hint="Make it point to a file inside the repository, by a relative path.",
-            )
+    check_links(links, limits)
     return Inspected(commit, files, links, tuple(walk.submodules))
 
 
@@ -72,7 +68,7 @@ class _Walk:
         self._store = store
         self._limits = limits
         self._headers = Headers(store)
-        self._count = self._directories = self._bytes = 0
+        self._count = self._directories = self._bytes = self._link_bytes = self._work = 0
         self.submodules: list[str] = []
 
     def close(self) -> None:
@@ -80,14 +76,9 @@ class _Walk:
 
     def files(self, tree: bytes, path: str = "", depth: int = 0) -> Iterator[File]:
         """Yield the files below a tree in path order."""
-        self._directories += 1
-        if depth > self._limits.tree_depth or self._directories > self._limits.files:
-            raise _too_large(
-                f"has directories more than {self._limits.tree_depth} deep"
-                if depth > self._limits.tree_depth
-                else f"has more than {self._limits.files:,} directories"
-            )
-        for entry in parse_tree(tree, *read_object(self._store, tree)):
+        if depth > self._limits.tree_depth:
+            raise _too_large(f"has directories more than {self._limits.tree_depth} deep")
+        for entry in self._entries(tree):
             _check_entry(entry)
             here = path + entry.name.decode()
             if len(here.encode()) > self._limits.path:
@@ -99,16 +90,41 @@ class _Walk:
             else:
                 yield self._file(here, entry)
 
+    def _entries(self, tree: bytes) -> list[TreeEntry]:
+        """Return what a tree names, counted at once: the trees above are held in memory too."""
+        self._describe(tree)
+        most = self._limits.files
+        entries = list(islice(parse_tree(tree, *read_object(self._store, tree)), 2 * most + 1))
+        directories = sum(entry.mode == DIRECTORY for entry in entries)
+        self._directories += directories
+        self._count += len(entries) - directories
+        if self._directories > most:
+            raise _too_large(f"has more than {most:,} directories")
+        if self._count > most:
+            raise _too_large(f"has more than {most:,} files and submodules")
+        return entries
+
+    def _describe(self, identity: bytes) -> tuple[int, int]:
+        """Return (type, size) of an object that is to be read, now or when it is deployed."""
+        kind, size, work = self._headers.describe(identity)
+        self._work += work
+        if self._work > self._limits.reading:
+            raise SourceRefused(
+                f"The tree takes more than {self._limits.reading // MB:,} MB of unpacking",
+                hint="Repack with: git repack -adf --depth=50",
+            )
+        return kind, size
+
     def _file(self, path: str, entry: TreeEntry) -> File:
-        kind, size = self._headers.type_and_size(entry.id)
+        kind, size = self._describe(entry.id)
         if kind != BLOB:
             raise SourceRefused(f"The object {entry.id.hex()} is not a file's content")
-        self._count += 1
         self._bytes += size
-        if self._count > self._limits.files:
-            raise _too_large(f"has more than {self._limits.files:,} files")
+        self._link_bytes += size if entry.mode == LINK else 0
         if self._bytes > self._limits.tree_size:
             raise _too_large(f"has more than {self._limits.tree_size // MB:,} MB")
+        if self._link_bytes > LINKS_BYTES:
+            raise _too_large(f"has symbolic links of more than {LINKS_BYTES // MB} MB")
         return File(path, entry.mode, size, entry.id)
 
 
@@ -140,30 +156,3 @@ def _target(store: DiskObjectStore, link: File) -> str:
             f"The symbolic link {printable(link.path.encode())} has no valid target"
         )
     return target
-
-
-def resolve(links: Mapping[str, str], path: str) -> str | None:
-    """Return where `path` leads inside the tree, following links as Linux does; None if outside.
-
-    A link whose chain does not end leads to itself: nothing is there, and nothing is outside.
-    """
-    todo, hops = path.split("/")[::-1], 0
-    done: list[str] = []
-    while todo:
-        part = todo.pop()
-        if part == "..":
-            if not done:
-                return None
-            done.pop()
-        elif part not in {"", "."}:
-            done.append(part)
-            target = links.get("/".join(done))
-            if target is not None:
-                hops += 1
-                if hops > LINK_HOPS:
-                    return path
-                if target.startswith("/"):
-                    return None
-                done.pop()
-                todo += target.split("/")[::-1]
-    return "/".join(done)

@@ -1,28 +1,24 @@
 """What a push does: pack into quarantine, inspection, lock, deploy, refs."""
 
-import errno
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from dulwich.objects import RawObjectID
-
-from paas.errors import DiskFull, PaasError, SourceRefused
+from paas.errors import PaasError, SourceRefused
 from paas.git.base import NoWait, Push, PushHandler, PushOptions
-from paas.git.index import Incomplete, Indexer, choose_indexer
 from paas.git.inspect import Inspected, inspect_commit
-from paas.git.limits import MB, Limits
-from paas.git.names import BRANCHES, ref_fault
-from paas.git.objects import parse_commit, parse_tag, read_object
+from paas.git.judge import Values, judge_names, judge_object
+from paas.git.limits import MB
+from paas.git.names import BRANCHES
+from paas.git.objects import Missing
+from paas.git.packs import PackTaker
 from paas.git.quarantine import Quarantine
-from paas.git.receive import Answer, Command
-from paas.git.scan import TAG, PackStream
+from paas.git.receive import INTERNAL, Answer, Command
+from paas.git.scan import PackStream
 from paas.git.snapshot import GitSource
 from paas.git.store import (
-    RefNames,
     ask_again,
     exclusive,
-    is_ancestor,
     move_branch,
     read_ref,
     remove_ref,
@@ -30,12 +26,12 @@ from paas.git.store import (
     write_ref,
 )
 from paas.git.wire import Progress
-from paas.reporter import Reporter, clean
+from paas.git.words import one_line, refusals, subject_line
+from paas.reporter import Reporter
 
 FIRST_BRANCHES = ("main", "master")
 OPTIONS = {"no-cache": "no_cache", "verbose": "verbose", "no-wait": "no_wait"}
 MANY_OBJECTS = 500  # below, checking takes less than the 100 ms until the first line is due
-SUBJECT, REASON, TAG_CHAIN = 60, 200, 10  # characters, characters, objects
 
 
 class Intake:
@@ -46,22 +42,21 @@ class Intake:
         repository: Path,
         handler: PushHandler,
         progress: Progress,
-        limits: Limits,
-        git: str | None,
+        taker: PackTaker,
     ) -> None:
         self._repository = repository
         self._handler = handler
         self._progress = progress
         self._reporter = Reporter(progress)
-        self._limits = limits
-        self._git = git
+        self._taker = taker
         self._inspected: dict[str, Inspected] = {}
         self._deploying = False
+        self._is_asking = False  # for all that was left out before
 
     def run(
         self,
         answer: Answer,
-        quarantine: Quarantine,
+        opening: AbstractContextManager[Quarantine],
         receive: Callable[[int], bytes],
         options: tuple[str, ...],
     ) -> None:
@@ -70,58 +65,49 @@ class Intake:
         Errors that are not PaasErrors are raised when the answer is complete.
         """
         try:
-            with _refusals(), self._progress.alive():
-                self._judge_names(answer)
+            with refusals(), self._progress.alive(), opening as quarantine:
+                judge_names(answer)
                 self._take_pack(answer, quarantine, receive)
                 self._judge_objects(answer, quarantine)
                 self._apply(answer, quarantine, self._parse_options(options))
         except PaasError as error:
+            answer.refuse_all(one_line(error.message))
             if not self._deploying:  # the deploy has shown its own failure
                 self._reporter.failure(error)
-            answer.refuse_all(one_line(error.message))
-        except BaseException:
-            answer.refuse_all("internal error, see the log of the host")
+        except KeyboardInterrupt:  # a signal, or a key that was taken away
+            answer.refuse_all("the push was interrupted")
             raise
-
-    def _judge_names(self, answer: Answer) -> None:
-        for command in answer.commands:
-            twice = command.ref in answer.refs
-            answer.refs[command.ref] = "named twice" if twice else ref_fault(command.ref)
+        except BaseException:
+            answer.refuse_all(INTERNAL)
+            raise
 
     def _take_pack(
         self, answer: Answer, quarantine: Quarantine, receive: Callable[[int], bytes]
     ) -> None:
         """Read, index and check the pack; a push that only deletes has none."""
-        if not any(command.new for command in answer.commands):
-            return
         try:
-            stream = PackStream(receive, self._limits)
-            if not stream.objects:
-                stream.copy(_discard)
-                return
-            with closing(choose_indexer(self._git, quarantine, self._limits)) as indexer:
-                indexer.feed(stream)
-                with self._announced(stream):
-                    self._finish_pack(quarantine, stream, indexer)
+            if any(command.new for command in answer.commands):
+                self._taker.take(receive, quarantine, self._checking)
+            answer.unpack = ""
         except PaasError as error:
             answer.unpack = one_line(error.message)
-            if isinstance(error, Incomplete) and quarantine.store.shallow:
-                ask_again(self._repository, (c.new for c in answer.commands if c.new))
-                error.hint = "A shallow push left it out. Push the same once more: all is sent then"
+            self._ask_again(error, answer, quarantine)
             raise
 
+    def _ask_again(self, error: PaasError, answer: Answer, quarantine: Quarantine) -> None:
+        """Ask for all at the next try if what is missing may be what a shallow push left out."""
+        if isinstance(error, Missing) and quarantine.store.shallow:
+            ask_again(self._repository, (c.new for c in answer.commands if c.new))
+            self._is_asking = True
+            error.hint = "A shallow push left it out. Push the same once more: all is sent then"
+
     @contextmanager
-    def _announced(self, stream: PackStream) -> Iterator[None]:
+    def _checking(self, stream: PackStream) -> Iterator[None]:
+        self._handler.arrived()
         text = f"Checking {stream.objects:,} objects, {stream.size / MB:.1f} MB"
         long = stream.objects > MANY_OBJECTS or stream.size > 10 * MB
         with self._reporter.step(text) if long else nullcontext():
             yield
-
-    def _finish_pack(self, quarantine: Quarantine, stream: PackStream, indexer: Indexer) -> None:
-        indexer.finish()
-        for pack in quarantine.store.packs:
-            find = pack.index.object_offset
-            stream.check_referred(lambda identity: find(RawObjectID(identity)))  # noqa: B023 - called at once
 
     def _judge_objects(self, answer: Answer, quarantine: Quarantine) -> None:
         """Refuse refs to missing or wrong objects; inspect the tree that is to be deployed."""
@@ -129,32 +115,18 @@ class Intake:
         for command in answer.good:
             if command.new:
                 try:
-                    self._judge_object(command, command.new, quarantine, branch)
+                    judge_object(quarantine.store, command, command.new)
+                    if branch is not None and command.branch == branch:
+                        self._inspect(command.new, quarantine)
                 except SourceRefused as error:
+                    self._ask_again(error, answer, quarantine)
                     self._reporter.failure(error)
                     answer.refs[command.ref] = one_line(error.message)
-
-    def _judge_object(
-        self, command: Command, new: str, quarantine: Quarantine, branch: str | None
-    ) -> None:
-        identity = bytes.fromhex(new)
-        kind, content = read_object(quarantine.store, identity)
-        if command.branch is not None:
-            parse_commit(identity, kind, content)
-            if command.branch == branch:
-                self._inspect(new, quarantine)
-            return
-        for _ in range(TAG_CHAIN):
-            if kind != TAG:
-                return
-            identity, kind = parse_tag(identity, content)
-            kind, content = read_object(quarantine.store, identity)
-        raise SourceRefused(f"The tag {new} is a tag of a tag of a tag ...")
 
     def _inspect(self, commit: str, quarantine: Quarantine) -> Inspected:
         if commit not in self._inspected:
             self._inspected[commit] = inspect_commit(
-                quarantine.store, bytes.fromhex(commit), self._limits
+                quarantine.store, bytes.fromhex(commit), self._taker.limits
             )
         return self._inspected[commit]
 
@@ -169,9 +141,8 @@ class Intake:
             return
         no_wait = self._no_wait(answer, quarantine) if options.no_wait else None
         with self._handler.lock(self._progress, no_wait):
-            branch, names = self._deploy_branch(answer), RefNames(self._repository)
-            for command in answer.good:
-                answer.refs[command.ref] = self._judge_values(command, quarantine, branch, names)
+            branch = self._deploy_branch(answer)
+            Values(self._repository, quarantine.store, branch).judge(answer)
             if no_wait and (refused := answer.refs[BRANCHES + no_wait.branch.encode()]):
                 raise SourceRefused(refused)  # the client may have gone: the lock's owner is told
             for command in answer.good:
@@ -181,7 +152,8 @@ class Intake:
             self._store(rest, answer, quarantine)
             if not answer.good:  # the lock's owner shall know that nothing came of it
                 raise SourceRefused("; ".join(sorted(set(answer.refs.values()))))
-            stop_asking(self._repository)
+            if not self._is_asking:
+                stop_asking(self._repository)
             if all(command.new for command in rest) and rest:
                 self._tell_stored(rest, branch, deployed=len(rest) < len(answer.good))
 
@@ -193,29 +165,10 @@ class Intake:
         branch = self._deploy_branch(answer)
         for command in answer.good:
             if branch is not None and command.branch == branch and command.new:
-                names = RefNames(self._repository)
-                if refused := self._judge_values(command, quarantine, branch, names):
+                if refused := Values(self._repository, quarantine.store, branch).fault(command):
                     raise SourceRefused(refused)
                 return NoWait(branch, command.new, answer.send)
         return None
-
-    def _judge_values(
-        self, command: Command, quarantine: Quarantine, branch: str | None, names: RefNames
-    ) -> str:
-        """Return why the ref may not move, "" if it may.
-
-        A client that forces names the value that it saw, as one that does not. So a ref that has
-        not moved since takes any value, and one that has takes only descendants.
-        """
-        now = read_ref(self._repository, command.ref)
-        if command.new is None and command.branch is not None and command.branch == branch:
-            return f"{branch} is the branch that deploys: it cannot be deleted"
-        if command.new and (other := names.clash(command.ref)):
-            return f"{other} is in the way"  # before the deploy: after it there is no way back
-        if now in {None, command.old}:
-            return ""
-        follows = command.new and is_ancestor(quarantine.store, str(now), command.new)
-        return "" if follows else "fetch first"
 
     def _deploy(
         self, command: Command, new: str, quarantine: Quarantine, options: PushOptions
@@ -247,7 +200,7 @@ class Intake:
         if any(command.new for command in commands):
             quarantine.admit()
         with exclusive(self._repository):
-            for command in commands:
+            for command in sorted(commands, key=lambda c: c.new is not None):  # room for others
                 try:
                     if command.new:
                         write_ref(self._repository, command.ref, command.new)
@@ -270,30 +223,3 @@ class Intake:
                     f"Unknown push option {one_line(option)!r}; known are {', '.join(OPTIONS)}"
                 )
         return PushOptions(**{name: True for text, name in OPTIONS.items() if text in options})
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn what a hostile or unlucky push makes of the machine into words."""
-    try:
-        yield
-    except MemoryError as error:
-        raise SourceRefused("The push needs more memory than a push may have") from error
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        raise DiskFull("The disk is full", hint="Free some space, then push again.") from error
-
-
-def _discard(_: bytes) -> None:
-    """Write nowhere."""
-
-
-def one_line(text: str) -> str:
-    """Return the text as one printable line of at most 200 characters."""
-    return " ".join(clean(text).split())[:REASON]
-
-
-def subject_line(text: str) -> str:
-    """Return a commit's subject as it is shown: printable, at most 60 characters."""
-    return one_line(text)[:SUBJECT]

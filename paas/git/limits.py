@@ -16,11 +16,16 @@ class Limits:
     inflated: int = 2048 * MB  # of all objects together
     delta_depth: int = 50
     commands: int = 1000  # refs in one push
+    edges: int = 10_000  # commits at which a shallow history ends
     options: int = 20  # of `git push -o`
     files: int = 50_000
     tree_size: int = 500 * MB
     tree_depth: int = 64
     path: int = 1024
+    reading: int = 10 * 1024 * MB  # to be unpacked to read a tree once, bases of deltas included
     index_memory: int = 1024 * MB  # address space of git index-pack
     index_seconds: int = 300
-    silence: float = 600.0  # seconds without a word of the client
+    silence: float = 600.0  # seconds without a word: a hook, or packing a history, takes minutes
+    grace: float = 1200.0  # seconds that a client may let us wait in all, and one more ...
+    rate: int = 10 * KB  # ... for so many bytes that it brings
+    repository: int = 2048 * MB  # of one app: above it no pack is taken

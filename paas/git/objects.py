@@ -1,7 +1,6 @@
 """Reads commits and trees strictly, and sizes without inflating."""
 
 import mmap
-import os
 import re
 import stat
 import zlib
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 
 from dulwich.object_store import DiskObjectStore
 from dulwich.objects import RawObjectID
-from dulwich.pack import Pack
+from dulwich.pack import Pack, PackFileDisappeared
 
 from paas.errors import SourceRefused
 from paas.git.names import DIRECTORY, FILE_TYPES, is_dangerous
@@ -22,6 +21,7 @@ COMMIT_HEAD = re.compile(
 )
 TAG_HEAD = re.compile(rb"object ([0-9a-f]{40})\ntype ([a-z]+)\ntag ")
 TYPES = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB, b"tag": TAG}
+MOST_OPEN = 32  # packs that are mapped at a time
 HEAD_WINDOW = 4096  # holds a delta's first bytes, whatever zlib puts before them
 
 
@@ -43,12 +43,16 @@ class TreeEntry:
     id: bytes
 
 
+class Missing(SourceRefused):
+    """An object is named that is not there."""
+
+
 def read_object(store: DiskObjectStore, identity: bytes) -> tuple[int, bytes]:
     """Return (type, content) of an object named by its 20 bytes. Raises SourceRefused."""
     try:
         return store.get_raw(RawObjectID(identity))
     except KeyError as error:
-        raise SourceRefused(f"The object {identity.hex()} is missing") from error
+        raise Missing(f"The object {identity.hex()} is missing") from error
 
 
 def parse_commit(identity: bytes, kind: int, content: bytes) -> Commit:
@@ -69,11 +73,14 @@ def parse_tag(identity: bytes, content: bytes) -> tuple[bytes, int]:
     return bytes.fromhex(found[1].decode()), TYPES[found[2]]
 
 
-def parse_tree(identity: bytes, kind: int, content: bytes) -> tuple[TreeEntry, ...]:
-    """Return the entries of a tree. Raises SourceRefused for what git-fsck(1) calls an error."""
+def parse_tree(identity: bytes, kind: int, content: bytes) -> Iterator[TreeEntry]:
+    """Yield the entries of a tree. Raises SourceRefused for what git-fsck(1) calls an error.
+
+    One by one: a tree may have a million of them, and the reader may want no more.
+    """
     if kind != TREE:
         raise SourceRefused(f"The object {identity.hex()} is not a tree")
-    entries, names, last, end = [], set(), b"", 0
+    names, last, end = set(), b"", 0
     for found in TREE_ENTRY.finditer(content):
         entry = TreeEntry(int(found[1], 8), found[2], found[3])
         if is_dangerous(entry.name):
@@ -85,12 +92,11 @@ def parse_tree(identity: bytes, kind: int, content: bytes) -> tuple[TreeEntry, .
         key = entry.name + b"/" if entry.mode == DIRECTORY else entry.name
         if found.start() != end or key <= last or entry.name in names:
             raise SourceRefused(f"The tree {identity.hex()} is not in order")
-        entries.append(entry)
+        yield entry
         names.add(entry.name)
         last, end = key, found.end()
     if end != len(content):
         raise SourceRefused(f"The tree {identity.hex()} is malformed")
-    return tuple(entries)
 
 
 def printable(name: bytes) -> str:
@@ -115,16 +121,26 @@ class Headers:
 
     def type_and_size(self, identity: bytes) -> tuple[int, int]:
         """Return (type, size). Raises SourceRefused if the object is missing."""
+        kind, size, _ = self.describe(identity)
+        return kind, size
+
+    def describe(self, identity: bytes) -> tuple[int, int, int]:
+        """Return (type, size, bytes that must be unpacked to read it). Raises as above.
+
+        A delta of a few bytes may have a chain of large bases.
+        """
         for place, pack in enumerate(self._packs):
             try:
-                found = pack.type_and_size(identity)
-            except KeyError:
+                found = pack.describe(identity)
+            except (KeyError, FileNotFoundError, PackFileDisappeared):  # packs are joined meanwhile
                 continue
             if place:  # the next object is probably here too
                 self._packs.insert(0, self._packs.pop(place))
+                for unused in self._packs[MOST_OPEN:][:1]:
+                    unused.close()
             return found
         kind, content = read_object(self._store, identity)
-        return kind, len(content)
+        return kind, len(content), len(content)
 
 
 def _all_packs(store: DiskObjectStore) -> Iterator[Pack]:
@@ -137,35 +153,45 @@ class _PackHeads:
     """The object heads of one pack (gitformat-pack(5))."""
 
     def __init__(self, pack: Pack) -> None:
-        self._index = pack.index
-        with open(os.fspath(pack.data.path), "rb") as file:  # noqa: PTH123 - mmap wants a descriptor
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._types: dict[int, int] = {}  # offset -> type, of deltas
+        self._pack = pack
+        self._map: mmap.mmap | bytes = b""  # nothing while it is closed
+        self._deltas: dict[int, tuple[int, int, int]] = {}  # offset -> as describe()
 
     def close(self) -> None:
-        self._map.close()
+        """Unmap the pack; it is mapped again when it is needed."""
+        if isinstance(self._map, mmap.mmap):
+            self._map.close()
+            self._map = b""
 
-    def type_and_size(self, identity: bytes) -> tuple[int, int]:
-        """Return (type, size). Raises KeyError if the pack has no such object."""
-        offset = self._index.object_offset(RawObjectID(identity))
-        kind, size, place = self._head(offset)
-        if kind not in {OFS_DELTA, REF_DELTA}:
-            return kind, size
-        _, place = self._base(offset, kind, place)
-        start = zlib.decompressobj().decompress(self._map[place : place + HEAD_WINDOW], 20)
-        return self._type(offset), delta_result(start)
+    def describe(self, identity: bytes) -> tuple[int, int, int]:
+        """Return what Headers.describe() does. Raises KeyError if the pack has no such object."""
+        offset = self._pack.index.object_offset(RawObjectID(identity))
+        self._open()
+        return self._follow(offset)
 
-    def _type(self, offset: int) -> int:
-        """Follow a delta chain down to the object that has a type, remembering the way."""
+    def _open(self) -> None:
+        if not self._map:
+            with open(self._pack._data_path, "rb") as file:  # noqa: PTH123, SLF001 - mmap wants a descriptor, and .data opens two more
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def _follow(self, offset: int) -> tuple[int, int, int]:
+        """Follow a delta chain down to the object that has a type, and remember all on the way."""
         way = []
-        while (kind := self._types.get(offset) or 0) == 0:
-            kind, _, place = self._head(offset)
+        while (found := self._deltas.get(offset)) is None:
+            kind, size, place = self._head(offset)
             if kind not in {OFS_DELTA, REF_DELTA}:
+                found = kind, size, size
                 break
-            way.append(offset)
-            offset, _ = self._base(offset, kind, place)
-        self._types.update(dict.fromkeys(way, kind))
-        return kind
+            base, place = self._base(offset, kind, place)
+            way.append((offset, size, place))
+            offset = base
+        kind, size, work = found
+        for delta, length, place in reversed(way):
+            start = zlib.decompressobj().decompress(self._map[place : place + HEAD_WINDOW], 20)
+            size = delta_result(start)
+            work += length + size
+            self._deltas[delta] = kind, size, work
+        return kind, size, work
 
     def _head(self, offset: int) -> tuple[int, int, int]:
         """Return (type, size, place behind them) of the object at `offset`."""
@@ -182,7 +208,7 @@ class _PackHeads:
         """Return (offset of the delta's base, place of its zlib stream)."""
         if kind == REF_DELTA:
             base = RawObjectID(self._map[place : place + ID])
-            return self._index.object_offset(base), place + ID
+            return self._pack.index.object_offset(base), place + ID
         byte = self._map[place]
         distance = byte & 0x7F
         while byte & MORE:

@@ -5,7 +5,7 @@ Both arrive in a quarantine and are judged there as a push is.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,17 +20,17 @@ from dulwich.refs import Ref
 from paas.errors import InvalidName, NotFound, SourceRefused, Unavailable
 from paas.git.base import Note, Push, Remote
 from paas.git.compose import write_pack
-from paas.git.index import choose_indexer
 from paas.git.inspect import inspect_commit
-from paas.git.intake import one_line, subject_line
-from paas.git.limits import MB, Limits
+from paas.git.limits import MB
 from paas.git.names import BRANCHES, TAGS, ref_fault
 from paas.git.objects import parse_commit, parse_tag, read_object
+from paas.git.packs import PackTaker
 from paas.git.quarantine import Quarantine
 from paas.git.remote import open_remote
-from paas.git.scan import TAG, PackStream
+from paas.git.scan import LOOK, TAG
 from paas.git.snapshot import GitSource
 from paas.git.store import read_ref
+from paas.git.words import one_line, subject_line
 from paas.model import OBJECT_ID
 from paas.outside import within
 from paas.settings import Settings
@@ -44,11 +44,10 @@ Refs = Mapping[Ref, ObjectID | None]
 
 @dataclass(frozen=True)
 class Desk:
-    """Where an offered commit is looked at: one quarantine, with the limits and git's path."""
+    """Where an offered commit is looked at: one quarantine, and what takes packs into it."""
 
     quarantine: Quarantine
-    limits: Limits
-    git: str | None
+    taker: PackTaker
 
     @property
     def spool(self) -> Path:
@@ -61,16 +60,12 @@ class Desk:
 
     def admit(self, file: BinaryIO) -> None:
         """Check and index a pack, as a pushed one. Raises SourceRefused, DiskFull."""
-        stream = PackStream(file.read, self.limits)
-        if not stream.objects:
-            return
-        with closing(choose_indexer(self.git, self.quarantine, self.limits)) as indexer:
-            indexer.feed(stream)
-            indexer.finish()
+        self.taker.take(file.read, self.quarantine)
 
     def push(self, branch: str, commit: str) -> Push:
         """Return the commit, inspected, as a push of `branch`. Raises SourceRefused."""
-        inspected = inspect_commit(self.quarantine.store, bytes.fromhex(commit), self.limits)
+        limits = self.taker.limits
+        inspected = inspect_commit(self.quarantine.store, bytes.fromhex(commit), limits)
         return Push(
             branch=branch,
             old=self.tip(branch),
@@ -121,7 +116,7 @@ def fetch_commit(
         open_remote(remote, settings) as opened,
     ):
         client, path = opened
-        result = client.fetch_pack(path.encode(), choose, walker, _bounded(file, desk.limits))
+        result = client.fetch_pack(path.encode(), choose, walker, _bounded(file, desk.taker))
         if file.tell():
             file.seek(0)
             desk.admit(file)
@@ -170,12 +165,16 @@ def _peel(desk: Desk, fetched: str) -> str:
     return identity.hex()
 
 
-def _bounded(file: BinaryIO, limits: Limits) -> Callable[[bytes], int]:
-    """Return a writer into the file, which holds no more than a push may bring."""
+def _bounded(file: BinaryIO, taker: PackTaker) -> Callable[[bytes], int]:
+    """Return a writer into the file, which holds no more than a push and the disk may take."""
+    most = taker.limits.pack
 
     def write(data: bytes) -> int:
-        if file.tell() + len(data) > limits.pack:
-            raise SourceRefused(f"The repository has more than {limits.pack // MB:,} MB")
+        before, after = file.tell(), file.tell() + len(data)
+        if after > most:
+            raise SourceRefused(f"The repository has more than {most // MB:,} MB")
+        if before // LOOK < after // LOOK:
+            taker.require_room()
         return file.write(data)
 
     return write

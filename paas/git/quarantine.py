@@ -27,14 +27,21 @@ class Quarantine:
             self.path.mkdir(parents=True)
             self._lock = _lock(self.path)
         self.objects = self.path / "objects"
-        (self.objects / "pack").mkdir(parents=True)
-        (self.objects / "info").mkdir()
-        (self.objects / "info" / "alternates").write_bytes(
-            os.fsencode(repository / "objects") + b"\n"
-        )
+        try:
+            self._furnish()
+        except BaseException:
+            self._remove()
+            raise
         self.declared = frozenset(shallow)  # what the client says is the edge of its history
         self.store = self.open_store()
         self.admitted = False
+
+    def _furnish(self) -> None:
+        (self.objects / "pack").mkdir(parents=True)
+        (self.objects / "info").mkdir()
+        (self.objects / "info" / "alternates").write_bytes(
+            os.fsencode(self.repository / "objects") + b"\n"
+        )
 
     def open_store(self) -> Store:
         """Return a new view of what is quarantined together with the repository's objects."""
@@ -72,6 +79,9 @@ class Quarantine:
     def close(self) -> None:
         """Remove what was not admitted."""
         self.store.close()
+        self._remove()
+
+    def _remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 

@@ -3,22 +3,24 @@
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from dulwich.errors import GitProtocolError
 
-from paas.disk import require_space
+from paas.disk import HALF, require_space
 from paas.errors import NotFound, PaasError, SourceRefused
 from paas.git.base import Note, Push, PushHandler, Remote
 from paas.git.history import commits_between
 from paas.git.index import PATH
 from paas.git.inspect import inspect_commit
-from paas.git.intake import Intake, one_line, subject_line
+from paas.git.intake import Intake
 from paas.git.limits import Limits
 from paas.git.names import BRANCHES
 from paas.git.objects import parse_commit, read_object
 from paas.git.offer import Desk, fetch_commit, make_commit
+from paas.git.packs import PackTaker
 from paas.git.quarantine import Quarantine, sweep
 from paas.git.receive import Answer, Conversation
 from paas.git.snapshot import GitSource
@@ -35,9 +37,11 @@ from paas.git.store import (
     remove_ref,
     write_ref,
 )
-from paas.git.tidy import collect, tidy
+from paas.git.tidy import collect, logged, tidy
 from paas.git.upload import ServedLine, answer_error, serve
+from paas.git.waste import collect_waste
 from paas.git.wire import Line, Outlet, Progress
+from paas.git.words import one_line, refusals, subject_line
 from paas.model import App
 from paas.settings import Settings
 from paas.source import NewFile, Source
@@ -56,8 +60,13 @@ class DulwichRepos:
         git: str | None = shutil.which("git", path=PATH),
     ) -> None:
         self._settings = settings
-        self._limits = limits or Limits(pack=settings.max_pack, inflated=settings.max_unpacked)
+        self._limits = limits or Limits(
+            pack=settings.max_pack,
+            inflated=settings.max_unpacked,
+            repository=settings.max_repository,
+        )
         self._git = git
+        self._taker = PackTaker(self._limits, git, partial(require_space, settings, HALF))
         self._open: dict[int, Quarantine] = {}  # of the pushes that this process receives
 
     def _path(self, app: App) -> Path:
@@ -69,38 +78,50 @@ class DulwichRepos:
         Return 0 if every ref was taken, else 1.
         """
         outlet = Outlet(stdout)
-        line = Line(stdin, outlet, self._limits.silence)
+        line = Line(stdin, outlet, self._limits)
+        path = self._path(app)
         try:
-            require_space(self._settings)
-            ensure_repository(self._path(app))
-            return self._converse(app, line, outlet, handler)
+            with refusals():
+                require_space(self._settings)
+                ensure_repository(path)
         except PaasError as error:
             answer_error(line, f"{error.message}. {error.hint}")
-        except (GitProtocolError, AssertionError, ValueError) as error:
-            answer_error(line, one_line(str(error)) or "the push was not understood")
-        return 1
-
-    def _converse(self, app: App, line: Line, outlet: Outlet, handler: PushHandler) -> int:
-        path = self._path(app)
+            return 1
         with closing(Bare(path)) as repository:
             conversation = Conversation(repository, line, self._limits, asked_again(path))
-            conversation.advertise()
-            commands, shallow = conversation.read_commands()
-            if not commands:
-                return 0
-            options = conversation.read_options()
-            progress = Progress(outlet)
-            progress.enabled = conversation.has_sideband
-            answer = Answer(commands, conversation.report)
-            intake = Intake(path, handler, progress, self._limits, self._git)
             try:
-                with closing(Quarantine(path, shallow)) as quarantine:
-                    self._open[app.id] = quarantine
-                    intake.run(answer, quarantine, line.recv, options)
-            finally:
-                self._open.pop(app.id, None)
-                answer.send()
+                return self._converse(app, conversation, Progress(outlet), handler)
+            except SourceRefused as error:
+                conversation.refuse(f"{error.message}. {error.hint}")
+            except (GitProtocolError, AssertionError, ValueError) as error:
+                conversation.refuse(one_line(str(error)) or "the push was not understood")
+        return 1
+
+    def _converse(
+        self, app: App, conversation: Conversation, progress: Progress, handler: PushHandler
+    ) -> int:
+        conversation.advertise()
+        commands, shallow = conversation.read_commands()
+        if not commands:
+            return 0
+        options = conversation.read_options()
+        progress.enabled = conversation.has_sideband
+        answer = Answer(commands, conversation.report)
+        intake = Intake(self._path(app), handler, progress, self._taker)
+        try:
+            intake.run(answer, self._quarantine(app, shallow), conversation.receive, options)
+        finally:
+            answer.send()
         return 0 if len(answer.good) == len(commands) else 1
+
+    @contextmanager
+    def _quarantine(self, app: App, shallow: Iterable[bytes] = ()) -> Iterator[Quarantine]:
+        with closing(Quarantine(self._path(app), shallow)) as quarantine:
+            self._open[app.id] = quarantine
+            try:
+                yield quarantine
+            finally:
+                del self._open[app.id]
 
     def upload(self, app: App, stdin: BinaryIO, stdout: BinaryIO) -> int:
         """Speak git-upload-pack to its end; an app without a push yet gives an empty clone."""
@@ -130,12 +151,8 @@ class DulwichRepos:
         """Open a quarantine for a commit that paas itself brings."""
         require_space(self._settings)
         ensure_repository(self._path(app))
-        with closing(Quarantine(self._path(app))) as quarantine:
-            self._open[app.id] = quarantine
-            try:
-                yield Desk(quarantine, self._limits, self._git)
-            finally:
-                del self._open[app.id]
+        with self._quarantine(app) as quarantine:
+            yield Desk(quarantine, self._taker)
 
     @contextmanager
     def offer(
@@ -221,8 +238,14 @@ class DulwichRepos:
 
     def sweep(self) -> None:
         for path in self._settings.repos.glob("*.git"):
-            sweep(path)
-            tidy(path, self._git)
+            with logged(path):
+                sweep(path)
+                tidy(path, self._git)
+
+    def collect_waste(self) -> None:
+        for path in self._settings.repos.glob("*.git"):
+            with logged(path):
+                collect_waste(path, self._git)
 
 
 def _deploy_ref(deploy_id: int) -> bytes:

@@ -16,6 +16,7 @@ from paas.git.limits import MB, Limits
 COMMIT, TREE, BLOB, TAG, OFS_DELTA, REF_DELTA = 1, 2, 3, 4, 6, 7
 HEADER, TRAILER, ID = 12, 20, 20
 PIECE = 64 * 1024
+LOOK = 16 * MB
 NUMBER_BYTES = 9  # a number of variable length with more would pass 63 bits
 MORE = 0x80  # set in each byte of such a number but the last
 LAST_BYTE = b"\x7f"  # the largest one without MORE
@@ -28,12 +29,20 @@ class PackStream:
     """A pack on its way in. Construction reads its header.
 
     `receive(size)` returns up to `size` bytes, b"" at the end of input. Raises SourceRefused, here
-    and in copy(), for what is no pack, breaks a limit or ends too early.
+    and in copy(), for what is no pack, breaks a limit or ends too early. `require_room` is called
+    every 16 MB, and raises DiskFull when there is no place for more.
     """
 
-    def __init__(self, receive: Callable[[int], bytes], limits: Limits) -> None:
+    def __init__(
+        self,
+        receive: Callable[[int], bytes],
+        limits: Limits,
+        require_room: Callable[[], object] = bool,
+    ) -> None:
         self._receive = receive
         self._limits = limits
+        self._require_room = require_room
+        self._next_look = LOOK  # at the disk
         self._early: list[bytes] = []  # windows that were passed before copy() said where to
         self._write: Callable[[bytes], object] = self._early.append
         self._data, self._at, self._before = b"", 0, 0  # window, place in it, bytes before it
@@ -212,6 +221,9 @@ class PackStream:
         if self._data:
             self._write(self._data)
         self._before += len(self._data)
+        if self._before >= self._next_look:
+            self._next_look = self._before + LOOK
+            self._require_room()
         self._data, self._at = self._receive(PIECE), 0
         if not self._data:
             raise SourceRefused("The connection ended in the middle of the pack")

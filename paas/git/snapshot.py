@@ -8,7 +8,9 @@ from functools import lru_cache
 from dulwich.object_store import DiskObjectStore
 from dulwich.objects import RawObjectID
 
-from paas.git.inspect import Inspected, resolve
+from paas.errors import SourceRefused
+from paas.git.inspect import Inspected
+from paas.git.links import follow
 from paas.source import Entry
 
 
@@ -45,7 +47,10 @@ class GitSource:
 
     def _follow(self, path: str) -> str:
         """Return the path of the file that `path` leads to; "" if it leads to none."""
-        found = resolve(self._links, path)
+        try:
+            found, _ = follow(self._links, path)
+        except SourceRefused:  # the way is too long
+            return ""
         return "" if found is None or found in self._links else found
 
 

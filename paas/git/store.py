@@ -9,7 +9,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from dulwich.objects import Commit, ObjectID, RawObjectID, ShaFile
 from dulwich.refs import DiskRefsContainer, Ref
 from dulwich.repo import Repo
 
+from paas.git.few_files import FewFiles
 from paas.git.names import BRANCHES
 
 HIDDEN = b"refs/paas/"
@@ -26,7 +28,7 @@ DEPLOYS = b"refs/paas/deploys/"
 AGAIN_SECONDS = 3600
 
 
-class Store(DiskObjectStore):
+class Store(FewFiles):
     """An object store that shows commits at the edge of a shallow history without parents."""
 
     def __init__(
@@ -82,11 +84,14 @@ def ensure_repository(path: Path) -> None:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold the repository's lock; the kernel frees it when its holder dies."""
+def exclusive(path: Path) -> Iterator[int]:
+    """Hold the repository's lock; the kernel frees it when its holder dies.
+
+    Yield its descriptor: a process that inherits it holds the lock too.
+    """
     with open(path / "paas.lock", "ab") as file:  # noqa: PTH123 - flock wants a descriptor
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file.fileno()
 
 
 def read_ref(path: Path, ref: bytes) -> str | None:
@@ -109,12 +114,18 @@ class RefNames:
 
     def __init__(self, path: Path) -> None:
         self._names = frozenset[bytes](DiskRefsContainer(path).allkeys())
-        self._below = {folder: name for name in self._names for folder in _folders(name)}
+        self._below = defaultdict[bytes, set[bytes]](set)
+        for name in self._names:
+            for folder in _folders(name):
+                self._below[folder].add(name)
 
-    def clash(self, ref: bytes) -> str | None:
-        """Return a ref that cannot stand beside `ref`: one's name would be the other's folder."""
-        above = next((folder for folder in _folders(ref) if folder in self._names), None)
-        other = above or self._below.get(ref)
+    def clash(self, ref: bytes, gone: Collection[bytes]) -> str | None:
+        """Return a ref that cannot stand beside `ref`: one's name would be the other's folder.
+
+        Those in `gone` are about to be deleted.
+        """
+        above = self._names.intersection(_folders(ref))
+        other = min((above | self._below.get(ref, set())).difference(gone), default=None)
         return other.decode() if other else None
 
 

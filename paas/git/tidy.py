@@ -1,92 +1,105 @@
-"""Joins the packs of a repository: each push leaves one, and every reader opens them all."""
+"""Keeps a repository small: joins its packs, drops what no ref leads to, takes no more than it may.
 
-import subprocess
-from contextlib import closing
+Each push leaves a pack, and every reader looks into all of them.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from paas.errors import Conflict, Unavailable
-from paas.git.index import clean_environment
-from paas.git.store import Store, exclusive
+from paas.errors import Conflict, DiskFull, PaasError, SourceRefused, Unavailable
+from paas.git.join import join
+from paas.git.limits import MB, Limits
+from paas.git.repack import is_resting, remove_leftovers, repack, rest, size_of
+from paas.git.scan import RAISE_HINT
+from paas.git.store import exclusive
 
-MANY = 50  # packs; each costs a reader two descriptors
-SMALL = 64 * 1024 * 1024  # bytes of packs that dulwich may hold in memory, unpacked
-SECONDS = 120
-# Without -n git leaves lists of refs and packs for plain file servers, info/refs, which go stale.
-QUIETLY = ("-d", "-n", "-q", "--window=0")
+MANY = 50  # packs
+log = logging.getLogger("paas")
 
 
 def tidy(repository: Path, git: str | None) -> None:
     """Join the packs when there are many and no push is at work. No object is dropped.
 
-    A push that comes meanwhile waits for its quarantine until this is done.
+    A push that comes meanwhile waits for its quarantine until this is done. Raises Unavailable.
     """
-    if len(_packs(repository)) < MANY:
+    if len(packs_of(repository)) < MANY or is_resting(repository):
         return
-    with exclusive(repository):
-        if any((repository / "quarantine").iterdir()):
+    with exclusive(repository) as lock:
+        if is_busy(repository):
             return
-        if not (git and _repack(repository, git)):
+        # Each pack is to be twice as large as the next (from git 2.33 on).
+        if git is None or repack(repository, git, lock, "--geometric=2"):
+            remove_leftovers(repository)
             _join(repository)
+
+
+def _join(repository: Path) -> None:
+    try:
+        join(repository)
+    except OSError:
+        raise
+    except Exception as error:  # dulwich has a dozen for what is broken
+        rest(repository)
+        raise Unavailable(f"the packs cannot be joined: {error!r}") from error
 
 
 def collect(repository: Path, git: str | None) -> tuple[int, int]:
     """Drop what no ref leads to; return the bytes of all objects before and after.
 
     Hidden refs count: they hold the sources of the releases that are kept. Raises Conflict while a
-    push is on its way in, Unavailable without git.
+    push is on its way in, Unavailable without git, without room, or when it takes too long.
     """
     if git is None:
         raise Unavailable("repo:gc needs git on this host", hint="apt install git")
     if not repository.exists():
         return 0, 0
-    with exclusive(repository):
-        if any((repository / "quarantine").iterdir()):
+    with exclusive(repository) as lock:
+        if is_busy(repository):
             raise Conflict("A push is on its way in", hint="Try again when it has ended.")
-        before = _size(repository)
-        try:
-            done = subprocess.run(
-                [git, "-c", "gc.auto=0", "repack", *QUIETLY, "-a"],
-                env=clean_environment(repository),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise Unavailable("git repack took too long", hint="Try again later.") from error
-    if done.returncode:
-        raise Unavailable(f"git repack failed: {done.stderr.decode(errors='replace')[-200:]}")
-    return before, _size(repository)
+        before = size_of(repository)
+        _require_room(repository, before)
+        if failure := repack(repository, git, lock, "-a"):
+            raise Unavailable(f"git repack failed: {failure}")
+        return before, size_of(repository)
 
 
-def _size(repository: Path) -> int:
-    return sum(file.stat().st_size for file in (repository / "objects").rglob("*"))
-
-
-def _packs(repository: Path) -> list[Path]:
-    return list((repository / "objects" / "pack").glob("*.pack"))
-
-
-def _repack(repository: Path, git: str) -> bool:
-    """Let git join packs so that each is twice as large as the next (from git 2.33 on).
-
-    It copies and looks for no new deltas: those cost what the pushed objects want them to cost.
-    """
-    try:
-        done = subprocess.run(
-            [git, "repack", *QUIETLY, "--geometric=2"],
-            env=clean_environment(repository),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
+def require_place(repository: Path, limits: Limits) -> None:
+    """Raise SourceRefused if the repository has as much as it may have."""
+    size = size_of(repository)
+    if size >= limits.repository:
+        raise SourceRefused(
+            f"The repository has {size // MB:,} MB; {limits.repository // MB:,} MB are allowed",
+            hint="Drop what no branch leads to: repo:gc APP. "
+            + RAISE_HINT.format("max_repository"),
         )
-    except subprocess.TimeoutExpired:
-        return True  # what there is serves as well
-    return done.returncode == 0
 
 
-def _join(repository: Path) -> None:
-    if sum(pack.stat().st_size for pack in _packs(repository)) < SMALL:
-        with closing(Store(repository / "objects")) as store:
-            store.repack()
+def packs_of(repository: Path) -> list[Path]:
+    """Return the indexes of all packs."""
+    return list((repository / "objects" / "pack").glob("pack-*.idx"))
+
+
+def is_busy(repository: Path) -> bool:
+    """Whether a push is at work."""
+    return any((repository / "quarantine").iterdir())
+
+
+@contextmanager
+def logged(repository: Path) -> Iterator[None]:
+    """Let the other repositories have their turn, whatever is wrong with this one."""
+    try:
+        yield
+    except (PaasError, OSError) as error:
+        log.warning("%s: %s", repository.name, error)
+
+
+def _require_room(repository: Path, size: int) -> None:
+    needed = 2 * size  # a copy, and as much for the neighbours meanwhile
+    if shutil.disk_usage(repository).free < needed:
+        raise DiskFull(
+            f"To clean the repository takes {needed // MB:,} MB of free space for a while",
+            hint="The host's owner should free some space first (docker system df).",
+        )

@@ -10,7 +10,7 @@ from pathlib import Path
 from dulwich.errors import GitProtocolError
 from dulwich.object_store import GraphWalker, MissingObjectFinder
 from dulwich.objects import ObjectID
-from dulwich.protocol import format_shallow_line
+from dulwich.protocol import Protocol, format_shallow_line
 from dulwich.refs import Ref
 from dulwich.server import Backend, BackendRepo, UploadPackHandler
 
@@ -75,7 +75,7 @@ def serve(path: Path, line: ServedLine) -> int:
     return 0
 
 
-def answer_error(line: Line, message: str) -> None:
+def answer_error(line: Protocol, message: str) -> None:
     """Say in one line why the conversation ends (an ERR packet), if anybody still listens."""
     try:
         line.write_pkt_line(b"ERR " + " ".join(message.split()).encode()[:500] + b"\n")

@@ -4,15 +4,19 @@ import fcntl
 import os
 import select
 import threading
+import time
 from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO
 
 from dulwich.protocol import SIDE_BAND_CHANNEL_PROGRESS, ReceivableProtocol, pkt_line
 
 from paas.alongside import alongside
+from paas.errors import SourceRefused
+from paas.git.limits import KB, MB, Limits
+from paas.git.scan import SHALLOW_HINT
 
 PATIENCE = 30  # seconds that a client may leave its end of the line full
-SILENCE = 600.0  # seconds: a pre-push hook, or packing a large history, takes minutes
+USUAL = Limits()
 ATOM = 4096  # a pipe that can be written to has room for that much (PIPE_BUF, pipe(7))
 ROOM = 1024 * 1024  # bytes in a pipe: on a busy host each change of process waits for its turn
 PACKET = 65515  # bytes of text in one sideband packet (gitprotocol-common(5))
@@ -44,23 +48,52 @@ class Outlet:
         raise BrokenPipeError
 
 
+class Inlet:
+    """Reads from the client, and keeps count of how long it lets us wait."""
+
+    def __init__(self, stdin: BinaryIO, limits: Limits) -> None:
+        self._descriptor = stdin.fileno()
+        self._limits = limits
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
+        self._waited, self._taken = 0.0, 0  # seconds, bytes
+        with suppress(OSError):  # sshd gives a socket
+            fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, ROOM)
+
+    def read(self, size: int) -> bytes:
+        """Return what has come; nothing at the end of input, and from one that has fallen silent.
+
+        Raises SourceRefused for one that goes on, but so slowly that it would hold us for days.
+        """
+        left = self._limits.grace + self._taken / self._limits.rate - self._waited
+        start = time.monotonic()
+        is_there = left > 0 and self._poll.poll(min(left, self._limits.silence) * 1000)
+        self._waited += time.monotonic() - start
+        if not is_there:
+            if left < self._limits.silence:
+                raise self._too_slow()
+            return b""
+        data = os.read(self._descriptor, size)
+        self._taken += len(data)
+        return data
+
+    def _too_slow(self) -> SourceRefused:
+        limits = self._limits
+        return SourceRefused(
+            f"It comes too slowly: {self._taken / MB:.1f} MB in {self._waited / 60:.0f} minutes",
+            hint=f"paas waits {limits.grace / 60:.0f} minutes, and a second more for each "
+            f"{limits.rate // KB} KB. {SHALLOW_HINT}",
+        )
+
+
 class Line(ReceivableProtocol):
     """dulwich's protocol over a client's input and an Outlet.
 
-    A client that sends nothing for `silence` seconds has gone: so it ends like one that hung up.
+    A client that is silent for too long has gone: so it ends like one that hung up.
     """
 
-    def __init__(self, stdin: BinaryIO, outlet: Outlet, silence: float = SILENCE) -> None:
-        descriptor = stdin.fileno()
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        with suppress(OSError):  # sshd gives a socket
-            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, ROOM)
-
-        def receive(size: int) -> bytes:
-            return os.read(descriptor, size) if poll.poll(silence * 1000) else b""
-
-        super().__init__(receive, outlet.write)
+    def __init__(self, stdin: BinaryIO, outlet: Outlet, limits: Limits = USUAL) -> None:
+        super().__init__(Inlet(stdin, limits).read, outlet.write)
 
     def read(self, size: int) -> bytes:
         """Read exactly `size` bytes; fewer only at the end of input."""

@@ -73,10 +73,12 @@ class FakeRepos:
         self.notes: list[Note] = []
         self.sideband = Lines()
         self.options = PushOptions()  # of the pushes to come
+        self.waste_collected = 0  # how often it was
 
     def receive(self, app: App, stdin: BinaryIO, stdout: BinaryIO, handler: PushHandler) -> int:
         commit = Commit(stdin.read().decode())
         self.commits_by_id[commit.id] = commit
+        handler.arrived()
         branch = handler.deploy_branch() or "main"
         early = NoWait(branch, commit.id, lambda: _answer(stdout, "ok\n"))
         try:
@@ -178,6 +180,9 @@ class FakeRepos:
 
     def sweep(self) -> None:
         """There is no quarantine."""
+
+    def collect_waste(self) -> None:
+        self.waste_collected += 1
 
 
 def _answer(stdout: BinaryIO, text: str) -> None:

@@ -39,6 +39,9 @@ class RecordingHandler:
         with Path(self._plan["journal"]).open("a") as file:
             file.write(json.dumps(what) + "\n")
 
+    def arrived(self) -> None:
+        self.note(call="arrived")
+
     @contextmanager
     def lock(self, sideband: Sideband, no_wait: NoWait | None = None) -> Iterator[None]:
         if self._plan.get("lock") == "refuse":
@@ -118,6 +121,8 @@ def main() -> int:
     own = {"disk_reserve": 0} | plan.get("settings", {})
     settings = Settings(root=Path(plan["root"]), **own)
     limits = Limits(**plan["limits"]) if "limits" in plan else None
+    if "files" in plan:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (plan["files"], plan["files"]))
     repos = DulwichRepos(settings, limits, plan.get("git"))
     handler = RecordingHandler(plan, repos)
     handler.note(call="start", pid=os.getpid())

@@ -1,6 +1,8 @@
 """Commits that paas makes of files, or fetches: judged as pushes are, by real git too."""
 
+import io
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from paas.git.repos import DulwichRepos
 from paas.model import App
 from paas.settings import Settings
 from paas.source import NewFile
+from tests.git import packs
 from tests.git.conftest import run_git
 
 APP = App(7, "shop", 1, 0.0)
@@ -89,6 +92,17 @@ def test_hostile_files_are_refused_and_nothing_stays(
     assert repos.tip(APP, "main") is None
     assert list((repository / "objects" / "pack").iterdir()) == []
     assert list((repository / "quarantine").iterdir()) == []
+
+
+def test_a_chain_of_deltas_too_deep_is_refused_as_in_a_push(repos: DulwichRepos) -> None:
+    objects, content = [packs.whole(3, b"a" * 100)], b"a" * 100
+    for size in range(101, 160):
+        delta = packs.copy_delta(len(content), size)
+        base = bytes.fromhex(packs.identity("blob", content))
+        objects.append(packs.head(7, len(delta)) + base + zlib.compress(delta))
+        content = b"a" * size
+    with repos._desk(APP) as desk, pytest.raises(SourceRefused, match="more than 50 deltas"):
+        desk.admit(io.BytesIO(packs.pack(*objects)))
 
 
 @pytest.fixture

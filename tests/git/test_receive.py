@@ -184,6 +184,26 @@ def test_a_branch_in_the_way_of_another_is_answered(work: Work) -> None:
     assert "refs/heads/topic is in the way" in shown
 
 
+def test_a_branch_may_take_the_place_of_one_that_the_same_push_deletes(work: Work) -> None:
+    work.commit()
+    work.push("main", "main:topic")
+    work.push("main:topic/one", ":topic")
+    assert work.host.refs()["refs/heads/topic/one"] == work.head()
+    work.push("main:topic", ":topic/one")
+    assert {"refs/heads/main", "refs/heads/topic"} == {
+        ref for ref in work.host.refs() if ref.startswith("refs/heads/")
+    }
+
+
+def test_what_deploys_waits_until_the_branch_in_its_way_is_gone(work: Work) -> None:
+    work.commit()
+    work.push("main:refs/heads/main/old")
+    shown = work.push("main", ":refs/heads/main/old", status=1)
+    assert "refs/heads/main/old is in the way" in shown
+    assert work.host.journal("deploy") == []
+    work.push("main")
+
+
 def test_hidden_refs_are_not_advertised(work: Work) -> None:
     work.commit()
     work.push("main")

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from tests.git import packs
 from tests.git.conftest import Work, run_git
 
 
@@ -91,6 +94,52 @@ def test_a_rewritten_full_history_replaces_a_shallow_one(work: Work) -> None:
     work.push("--force", "main")
     assert work.host.refs()["refs/heads/main"] == other
     assert count(work.host.clone(work.path.parent / "clone")) == 4
+    assert not (work.host.repository / "again").exists()
+
+
+@pytest.mark.parametrize(
+    ("ref", "at"),
+    [
+        ("HEAD~1:refs/heads/main", "HEAD~1"),
+        ("HEAD~2:refs/heads/feature", "HEAD~2"),
+        ("refs/tags/light", "HEAD~3"),
+        ("refs/tags/heavy", "heavy"),
+    ],
+)
+def test_an_older_commit_than_a_shallow_push_brought_comes_at_the_second_try(
+    work: Work, ref: str, at: str
+) -> None:
+    full_work(work)
+    runner(work, "ci").push("main")
+    work.git("tag", "light", "HEAD~3")
+    work.git("tag", "-a", "-m", "x", "heavy", "HEAD~3")
+    shown = work.push("--force", ref, status=1)
+    assert "is missing)" in shown
+    assert "Push the same once more" in shown
+    work.push("--force", ref)
+    assert work.host.refs()[ref.partition(":")[2] or ref] == work.git("rev-parse", at)
+    assert "error" not in run_git(work.host.repository, "fsck", "--full")
+    assert not (work.host.repository / "again").exists()
+    assert "Everything up-to-date" in work.push("--force", ref)
+
+
+def test_what_comes_along_with_a_missing_commit_does_not_end_its_second_try(work: Work) -> None:
+    full_work(work)
+    runner(work, "ci").push("main")
+    work.git("tag", "old", "HEAD~3")
+    work.git("tag", "new")
+    work.push("old", "new", status=1)
+    assert "refs/tags/new" in work.host.refs()
+    work.push("old", "new")
+    assert work.host.refs()["refs/tags/old"] == work.git("rev-parse", "old")
+
+
+def test_a_commit_that_no_shallow_push_left_out_is_not_asked_for(work: Work) -> None:
+    work.commit()
+    work.push("main")
+    _, text = work.host.talk(packs.request("1" * 40, packs.pack(), ref="refs/heads/other"))
+    assert b"is missing" in text
+    assert b"once more" not in text
     assert not (work.host.repository / "again").exists()
 
 

@@ -24,11 +24,11 @@ REQUEST = packs.request(
 )
 
 
-def start_server(host: Host) -> "subprocess.Popen[bytes]":
+def start_server(host: Host, stdout: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [*shlex.split(host.ssh), "paas", "git-receive-pack '/shop'"],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
         env=ENVIRONMENT,
     )
 
@@ -81,6 +81,26 @@ def test_a_server_killed_in_the_pack_leaves_what_sweep_removes(host: Host) -> No
     host.sweep()
     assert (host.refs(), host.quarantines()) == ({}, [])
     assert host.talk(REQUEST)[0] == 0
+
+
+def test_that_the_pack_has_arrived_is_told_before_it_is_checked(host: Host) -> None:
+    with start_server(host) as server:
+        send(server, REQUEST[: len(REQUEST) // 2])
+        wait_for_quarantine(host)
+        assert host.journal("arrived") == []
+        send(server, REQUEST[len(REQUEST) // 2 : -20] + bytes(20))  # a wrong checksum
+        assert server.wait(60) == 1
+    assert (len(host.journal("arrived")), host.journal("lock")) == (1, [])
+
+
+def test_an_interrupt_in_the_pack_leaves_nothing_behind(host: Host) -> None:
+    with start_server(host, subprocess.PIPE) as server:
+        send(server, REQUEST[: len(REQUEST) // 2])
+        wait_for_quarantine(host)
+        server.send_signal(signal.SIGINT)
+        assert server.stdout
+        assert b"ng refs/heads/main the push was interrupted" in server.stdout.read()
+    assert (host.refs(), host.quarantines(), host.journal("arrived")) == ({}, [], [])
 
 
 def test_sweep_leaves_a_push_at_work_alone(host: Host) -> None:
