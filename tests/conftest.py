@@ -68,6 +68,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.real)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run the members of a group beside each other: xdist names groups behind an @."""
+    is_grouped = session.config.getoption("loadgroup", default=False)
+    if is_grouped and any("@" not in item.nodeid for item in session.items):
+        raise pytest.UsageError("this pytest and this pytest-xdist keep no groups together")
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Golden:
     """Return a function that compares a text with a golden file, or writes it under the flag."""
