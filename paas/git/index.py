@@ -94,6 +94,7 @@ class GitIndexer:
                 "GIT_QUARANTINE_PATH": str(quarantine.objects),
             },
             cwd=quarantine.path,
+            pass_fds=(quarantine.lock,),  # nobody sweeps up while it writes, should we be killed
         )
         _confine(self._process.pid, limits)
 

@@ -16,8 +16,8 @@ LAST = ".idx"  # a pack is seen by readers when its index is there
 class Quarantine:
     """A directory with objects of its own that borrows from the repository's.
 
-    It is locked by the process that made it, so that sweep() knows the abandoned ones. Close it
-    when the push has been answered.
+    It is locked by the process that made it, and by the git that works in it, so that sweep() knows
+    the abandoned ones. Close it when the push has been answered.
     """
 
     def __init__(self, repository: Path, shallow: Iterable[bytes] = ()) -> None:
@@ -25,7 +25,7 @@ class Quarantine:
         self.path = repository / "quarantine" / f"{os.getpid()}-{secrets.token_hex(8)}"
         with exclusive(repository):  # else sweep() could come between these two lines
             self.path.mkdir(parents=True)
-            self._lock = _lock(self.path)
+            self.lock = _lock(self.path)
         self.objects = self.path / "objects"
         try:
             self._furnish()
@@ -83,7 +83,7 @@ class Quarantine:
 
     def _remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._lock)
+        os.close(self.lock)
 
 
 def _lock(path: Path) -> int:

@@ -78,9 +78,42 @@ def test_a_server_killed_in_the_pack_leaves_what_sweep_removes(host: Host) -> No
         wait_for_quarantine(host)
         server.kill()
     assert len(host.quarantines()) == 1
-    host.sweep()
+    sweep_until_it_is_gone(host)
     assert (host.refs(), host.quarantines()) == ({}, [])
     assert host.talk(REQUEST)[0] == 0
+
+
+def sweep_until_it_is_gone(host: Host) -> None:
+    """Its git may still be at work for a moment: it learns of the end by that of its input."""
+    deadline = time.monotonic() + 20
+    while host.quarantines():
+        assert time.monotonic() < deadline
+        host.sweep()
+
+
+@pytest.mark.parametrize("host", ["git"], indirect=True)
+def test_a_quarantine_stays_while_its_git_is_at_work(host: Host) -> None:
+    with start_server(host) as server:
+        send(server, REQUEST[: len(REQUEST) // 2])
+        wait_for_quarantine(host)
+        git = wait_for_git(server.pid)
+        os.kill(git, signal.SIGSTOP)
+        server.kill()
+        server.wait()
+        host.sweep()
+        assert len(host.quarantines()) == 1
+        os.kill(git, signal.SIGCONT)
+    sweep_until_it_is_gone(host)
+
+
+def wait_for_git(server: int) -> int:
+    """Return the pid of `git index-pack`."""
+    deadline = time.monotonic() + 20
+    while True:
+        assert time.monotonic() < deadline
+        for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+            if "index-pack" in Path(f"/proc/{pid}/cmdline").read_text():
+                return int(pid)
 
 
 def test_that_the_pack_has_arrived_is_told_before_it_is_checked(host: Host) -> None:

@@ -51,7 +51,8 @@ cat /tmp/push
 PLACEHOLDER = "/etc/nginx/sites-available/default"
 # All that paas may have put on a host; what Debian's packages brought stays.
 TRACES = """
-find / /run /tmp /var/tmp -xdev '(' -path /src -o -path '/old*' -o -path /usr/share ')' \\
+find / /run /tmp /var/tmp -xdev \\
+  '(' -path /src -o -path '/old*' -o -path /usr/share -o -path /var/lib/docker ')' \\
   -prune -o -iname '*paas*' -not -path '*/ca-certificates/*' -not -path '/etc/ssl/*' -print
 getent passwd paas
 nft list tables | grep -i paas
