@@ -95,7 +95,11 @@ def test_the_chain_begins_with_the_key_s_own_and_leaves_out_the_root() -> None:
         ((SHOP.key + SHOP.chain.replace("MII", "MIX", 1)).encode(), "damaged"),
         (SHOP.key.replace("M", "N", 1).encode() + SHOP.chain.encode(), "damaged"),
     ],
-)
+    ids=(
+        "certificate alone", "key alone", "two keys", "another key", "nothing", "no tar",
+        "too much", "damaged certificate", "damaged key",
+    ),
+)  # fmt: skip
 def test_what_does_not_fit_is_refused_with_its_cause(data: bytes, why: str) -> None:
     with pytest.raises(InvalidName, match=why):
         read_certificate(data)
