@@ -23,9 +23,9 @@ def everybody(running: Running) -> list[int]:
 
 
 def memory(running: Running) -> float:
-    """Return the MB of all processes (PSS, proc(5))."""
+    """Return the MB of all processes (PSS, proc(5)), without files: others here map the same."""
     files = (Path(f"/proc/{pid}/smaps_rollup") for pid in everybody(running))
-    sizes = (file.read_text().partition("\nPss:")[2].split()[0] for file in files)
+    sizes = (file.read_text().partition("\nPss_Anon:")[2].split()[0] for file in files)
     return sum(map(int, sizes)) / 1000
 
 
