@@ -24,6 +24,7 @@ KNOWN = re.compile(
     | (locks|run/locks)/[A-Za-z0-9_:+=.@\ -]+\.(lock|next)
     | run/(paas\.pid|paas\.sock|contexts/\d+\.json)
     | repos/\d+\.git/(HEAD|config|description|info/(exclude|refs)|paas\.lock|shallow|packed-refs)
+    | repos/\d+\.git/looked-for-waste
     | repos/\d+\.git/refs/(heads/master|paas/deploys/\d+)
     | repos/\d+\.git/objects/(info/packs|pack/pack-[0-9a-f]{40}\.(pack|idx|rev))
     """,
