@@ -25,6 +25,8 @@ def is_dangerous(name: bytes) -> bool:
     """Whether a tree entry's name could lead a checkout anywhere but to a new file."""
     if not name or name in {b".", b".."} or b"/" in name:
         return True
+    if name.isascii() and b"git" not in name.lower():
+        return False  # as most are: a large history has a million of them
     return any(_is_dot_git(part) for part in name.decode(errors="replace").split("\\"))
 
 
