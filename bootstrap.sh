@@ -25,6 +25,7 @@ TEXT
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 home=${PAAS_HOME:-/opt/paas}
+home=${home%/}
 bundle=/etc/ssl/certs/ca-certificates.crt
 mode=install
 current='Start'
@@ -87,6 +88,9 @@ install_all() {
   step 'Python packages, by hash' install_venv "$here/requirements.lock"
   step "Program in $home" install_tree
   step 'nginx' start_nginx
+  # The first version comes before setup: what setup advises, and uninstall, need the program.
+  current="Command $home/bin/paas"
+  [[ -e $home/tree ]] || switch_program
   current='paas setup'
   run_module 'from paas.__main__ import main' 'sys.exit(main())' setup
   step "Command $home/bin/paas" switch_program
@@ -197,7 +201,7 @@ start_engine() {
 }
 
 bring_up_engine() {
-  start_at_boot docker
+  [[ -n ${PAAS_ENGINE:-} ]] || start_at_boot docker
   engine_answers && return
   if has_systemd; then
     systemctl start docker
@@ -212,7 +216,7 @@ bring_up_engine() {
 # Also what somebody started by hand: apps are to be there after a reboot.
 start_at_boot() {
   has_systemd && systemctl cat "$1.service" >/dev/null 2>&1 || return 0
-  systemctl is-enabled --quiet "$1" || systemctl enable "$1"
+  systemctl is-enabled --quiet "$1" || systemctl enable "$1" || true # a masked one is the owner's choice
 }
 
 engine_answers() {
@@ -286,7 +290,7 @@ run_module() {
   "$venv/bin/python" -I -c "import sys; sys.path.insert(0, '$tree')"$'\n'"$1"$'\n'"$2" "${@:3}"
 }
 
-# Once setup has succeeded: until then, and if it fails, the host has the version of before.
+# Of an upgrade, once setup has succeeded: until then, and if it fails, the version of before is there.
 switch_program() {
   point "$venv" "$home/venv"
   point "$tree" "$home/tree"
@@ -325,9 +329,12 @@ print(s.root, s.domain, s.door_user, s.ssh_port, s.http_port, s.app_url(f"hello.
 
 start_daemon() {
   local mark before verb=start
-  mark="$tree $venv $(sha256sum <"${PAAS_CONFIG:-/etc/paas/paas.toml}")"
+  mark="$tree $venv $(cat "${PAAS_CONFIG:-/etc/paas/paas.toml}" "$here"/units/* | sha256sum)"
   before=$(cat "$root/run/started" 2>/dev/null || true)
-  [[ $before == "$mark" ]] || verb=restart # another version runs: apps go on
+  if [[ $before != "$mark" ]]; then
+    verb=restart # another version runs: apps go on
+    rm -f "$root/run/started"
+  fi
   if has_systemd; then
     install_units
     systemctl enable paas-restore.service paas.service
@@ -345,8 +352,8 @@ start_daemon() {
 # Deploys, runs and cron jobs that a version has begun end within a day.
 sweep() {
   local old
-  find "$home" -maxdepth 1 \( -name 'tree-*' -o -name 'venv-*' \) -mtime +1 | while read -r old; do
-    [[ $old == "$tree" || $old == "$venv" ]] || rm -rf "$old"
+  find -H "$home" -maxdepth 1 \( -name 'tree-*' -o -name 'venv-*' \) -mtime +1 | while read -r old; do
+    [[ ${old##*/} == "${tree##*/}" || ${old##*/} == "${venv##*/}" ]] || rm -rf "$old"
   done
 }
 
