@@ -22,7 +22,11 @@ journeys:
 
 # Debian machines with systemd that are set up, upgraded, rebooted, uninstalled: `-k trixie` for one.
 fresh-host *args:
-    {{python}} -m pytest tests/hosts -v -rP {{args}}
+    {{python}} -m pytest tests/hosts/test_fresh_host.py -v -rP {{args}}
+
+# The same kind of host with a kernel of its own (cgroup v2, AppArmor), in QEMU: an hour, 4 GB, qemu-system-x86.
+fresh-host-vm *args:
+    {{python}} -m pytest tests/hosts/test_virtual_host.py -v -rP {{args}}
 
 # Inject faults, the long way; writes docs/reliability.md. Options: --quick, --seed N, names.
 faults *args:
