@@ -287,7 +287,8 @@ pack() {
 
 # Run lines of Python in the new program, which need not be the one on the PATH yet.
 run_module() {
-  "$venv/bin/python" -I -c "import sys; sys.path.insert(0, '$tree')"$'\n'"$1"$'\n'"$2" "${@:3}"
+  local program="import sys; sys.path.insert(0, '$tree')"$'\n'"$1"$'\n'"$2"
+  "$venv/bin/python" -I -c "$program" "${@:3}"
 }
 
 # Of an upgrade, once setup has succeeded: until then, and if it fails, the version of before is there.

@@ -148,8 +148,9 @@ def remove_data(settings: Settings, report: Report) -> None:
             else:
                 path.unlink()
         settings.config.unlink(missing_ok=True)
-        if settings.config.parent.name == "paas" and not any(settings.config.parent.iterdir()):
-            settings.config.parent.rmdir()
+        folder = settings.config.parent
+        if folder.name == "paas" and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
         _remove_root(root, report)
     except OSError as error:
         raise PaasError(

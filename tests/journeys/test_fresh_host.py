@@ -21,6 +21,8 @@ PATIENCE = 800
 # read-only in a container that is not privileged; a nested one writes there.
 TYPED = {
     "boot": 'for c in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,rw,bind "$c"; done 2>&-',
+    "refused": "useradd -s /bin/bash paas && /src/bootstrap.sh",
+    "given up": "/src/bootstrap.sh uninstall && userdel paas && ls -d /opt/paas /var/lib/paas",
     "first": "/src/bootstrap.sh",
     "second": "/src/bootstrap.sh",
     "apps": "paas apps:list",
@@ -80,6 +82,14 @@ def _host(engine: docker.APIClient) -> dict[str, object]:
         ],
     )
     return {**config, "MaskedPaths": [], "ReadonlyPaths": [], "CgroupnsMode": "private"}
+
+
+def test_who_cannot_set_up_learns_why_and_can_leave(said: dict[str, tuple[int, str]]) -> None:
+    status, text = said["refused"]
+    assert status != 0
+    assert "paas was there before paas" in text
+    assert "paas is gone from this host" in said["given up"][1], said["given up"][1]
+    assert said["given up"][1].count("No such file or directory") == 2
 
 
 def test_one_command_makes_the_demo_answer(said: dict[str, tuple[int, str]]) -> None:

@@ -24,6 +24,11 @@ def test_the_root_and_the_settings_are_gone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_setup_that_stopped_at_its_first_step_can_be_removed(tmp_path: Path) -> None:
+    remove_data(Settings(root=tmp_path / "data", config=tmp_path / "paas" / "paas.toml"), str)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_somebody_else_keeps_in_the_same_folder_stays(tmp_path: Path) -> None:
     settings, said = installed(tmp_path / "srv"), list[str]()
     (settings.root / "photos").mkdir()
