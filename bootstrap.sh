@@ -70,8 +70,8 @@ parse() {
   done
 }
 
-# Two runs at once would sweep away what the other has just unpacked. What runs on after this script
-# gets the lock not: see 4>&-.
+# Of two runs at once one would sweep away what the other has just unpacked. Daemons that outlive this
+# script must not inherit the lock: see 4>&-.
 be_alone() {
   [[ $home =~ ^/[A-Za-z0-9._/+@-]*$ ]] || die "PAAS_HOME=$home has characters that a unit cannot name" 'Choose letters, digits and . _ / + @ -'
   [[ $here/ != "$home"/* ]] || die "This checkout is in $home, where the program goes" 'Move it to another folder and run it there.'

@@ -97,7 +97,7 @@ def _lock(path: Path) -> int:
 
 
 def sweep(repository: Path) -> None:
-    """Remove the quarantines whose process is gone."""
+    """Remove the quarantines whose process, and the git that it started, are gone."""
     for path in (repository / "quarantine").glob("*"):
         with exclusive(repository), suppress(BlockingIOError, FileNotFoundError):
             descriptor = _lock(path)
