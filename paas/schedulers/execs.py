@@ -17,6 +17,8 @@ from paas.schedulers.engine import HTTP_CONFLICT, Engine
 from paas.settings import Settings
 from paas.workers import shielded
 
+BEGINS = 5.0  # seconds within which an exec that was asked for begins
+
 
 def run(  # noqa: PLR0913, PLR0917 - where, what, and what it is connected with
     engine: Engine,
@@ -100,13 +102,29 @@ def wait_for_exec(engine: Engine, exec_id: str) -> int:
 def end_exec(engine: Engine, container_id: str, exec_id: str) -> None:
     """End what an exec started if it still runs: the engine leaves it behind."""
     with shielded(), engine.answering():
+        pid = _pid_of(engine, exec_id)
+        if pid and _is_in(pid, container_id):
+            _end_group(pid, container_id)
+
+
+def _pid_of(engine: Engine, exec_id: str) -> int:
+    """Return the pid of what an exec runs, 0 when it has ended or does not begin.
+
+    A start that was asked for happens although nobody waits for it, and what it starts is there
+    a moment before the engine knows its pid.
+    """
+    deadline = time.monotonic() + BEGINS
+    while time.monotonic() < deadline:
         try:
             seen = engine.api.exec_inspect(exec_id)
         except NotFound:  # its container is gone
-            return
-        pid = int(seen.get("Pid") or 0)
-        if seen["Running"] and pid and _is_in(pid, container_id):
-            _end_group(pid, container_id)
+            return 0
+        if seen["ExitCode"] is not None:
+            return 0
+        if seen["Running"] and seen["Pid"]:
+            return int(seen["Pid"])
+        time.sleep(POLL)
+    return 0
 
 
 def _end_group(pid: int, container_id: str) -> None:

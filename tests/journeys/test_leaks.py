@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from paas.proxies.routes import ELEMENT
+from paas.routing import NARROW
 from tests.journeys.belongings import RULED, descriptors, files, objects, private_memory
 from tests.journeys.instance import Instance, running
 from tests.journeys.programs import Git
@@ -53,6 +55,12 @@ def tidy_up(paas: Instance) -> None:
     paas.paas("stop")
     paas.paas("start")
     wait_for(lambda: objects(paas)["images"], RETENTION)
+    wait_for(lambda: routes(paas), NARROW)  # more while something drains, until the next pass
+
+
+def routes(paas: Instance) -> int:
+    """Return how many service addresses of the app lead somewhere."""
+    return len(ELEMENT.findall((paas.root / "nft" / "routes" / "shop.nft").read_text()))
 
 
 def wait_for(look: Callable[[], object], wanted: object) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -200,6 +201,26 @@ def test_an_interrupt_ends_a_command_and_leaves_the_process_it_was_run_in(
         prison.scheduler.exec(sleeper, ["sh", "-c", line], streams)
     commands = [row[-1] for row in prison.scheduler.top(sleeper)[1:]]
     assert [command for command in commands if "init" not in command] == ["sleep 555"]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("early", [{"Pid": 0}, {"Pid": 0, "Running": False}])
+def test_an_interrupt_ends_a_command_of_which_the_engine_knows_little_yet(
+    prison: Prison,
+    sleeper: str,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    early: Mapping[str, Any],
+) -> None:
+    inspect, asked = docker.APIClient.exec_inspect, itertools.count()
+
+    def behind(api: docker.APIClient, exec_id: str) -> dict[str, Any]:
+        return {**inspect(api, exec_id), **(early if next(asked) < 5 else {})}
+
+    monkeypatch.setattr(docker.APIClient, "exec_inspect", behind)
+    test_an_interrupt_ends_a_command_and_leaves_the_process_it_was_run_in(
+        prison, sleeper, files, STUBBORN
+    )
 
 
 @pytest.mark.engine
