@@ -10,6 +10,7 @@ PaasError                  1   anything that stopped a command; shown once, at t
 ├── BuildFailed            1   no buildpack matches, or the build stopped
 ├── StartFailed            1   the new processes did not become healthy
 │   └── ImageMissing       1   the engine does not have the image any more
+├── CommandEnded           *   a one-off command was ended: its own exit status
 ├── HookRefused            1   the host's owner's hook said no
 ├── Cancelled            130   the deploy was cancelled before the commit point
 ├── Outdated               1   the database is of a newer paas than the one that runs
@@ -75,6 +76,14 @@ class StartFailed(PaasError):
 
 class ImageMissing(StartFailed):
     """The engine does not have the image any more."""
+
+
+class CommandEnded(PaasError):
+    """A one-off command did not end by itself; its exit status, never 0, is passed on."""
+
+    def __init__(self, message: str, status: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.exit_status = status or 1
 
 
 class HookRefused(PaasError):

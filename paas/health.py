@@ -13,7 +13,7 @@ from paas.errors import StartFailed
 from paas.look import LENIENT, PAUSE, Look, describe, is_good, look_at
 from paas.manifest import Check
 from paas.model import App, Container, ProcessState
-from paas.schedulers.base import Listener, Observed, Scheduler
+from paas.schedulers.base import Ended, Listener, Observed, Scheduler
 from paas.walls import recognise
 
 POLL = 0.05  # seconds between looks while the port is closed; the first ones are closer
@@ -70,11 +70,23 @@ def wait_up(scheduler: Scheduler, container: Container, app: App, grace: float =
         time.sleep(POLL)
 
 
-def command_failed(name: str, app: App, status: int, tail: Sequence[str]) -> StartFailed:
-    """Return the error for a one-off command ("release") that exited with `status`."""
-    message = f"The {name} command {_how_it_ended(status)}"
+def command_failed(name: str, app: App, ended: Ended, tail: Sequence[str]) -> StartFailed:
+    """Return the error for a one-off command ("release") that ended like this."""
     wall = recognise(tail, app.name)
-    return StartFailed(message, details=tuple(tail), hint=str(wall) if wall else _exit_hint(status))
+    what, hint = _how_it_ended(ended.status), str(wall) if wall else _exit_hint(ended.status)
+    if ended.memory:
+        what, hint = f"was killed: {out_of_memory(ended.memory)}", more_memory(app, ended.memory)
+    return StartFailed(f"The {name} command {what}", details=tuple(tail), hint=hint)
+
+
+def out_of_memory(limit: int) -> str:
+    """Say that the kernel ended something at this limit in bytes."""
+    return f"out of memory (limit {limit // MB} MB)"
+
+
+def more_memory(app: App, limit: int) -> str:
+    """Say how an app gets more than this limit in bytes."""
+    return f"Try: security:set {app.name} memory {limit * 2 // MB}m"
 
 
 def _pause(streak: int, bad: int, elapsed: float, check: Check) -> float:
@@ -115,10 +127,9 @@ class Process:
     def _exited(self, observed: Observed) -> StartFailed:
         code = observed.exit_code or 0
         if observed.oom_killed:
-            limit = observed.memory // MB
             return self._failure(
-                f"was killed: out of memory (limit {limit} MB)",
-                f"Try: security:set {self.app.name} memory {limit * 2}m",
+                f"was killed: {out_of_memory(observed.memory)}",
+                more_memory(self.app, observed.memory),
                 look_for_walls=False,
             )
         lived = max(observed.finished_at - observed.started_at, 0.0)

@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from paas import fleet, workers
-from paas.errors import PaasError, Unavailable
+from paas import fleet, health, workers
+from paas.errors import CommandEnded, PaasError, Unavailable
 from paas.model import App, Container, ContainerRole, ProcessState, Release
 from paas.platform import Platform
 from paas.reporter import clean
-from paas.schedulers.base import Beside, Observed, ProcessSpec, Streams, process_name
-from paas.settings import MB
+from paas.schedulers.base import Beside, Ended, Observed, ProcessSpec, Streams, process_name
 from paas.tasks import Errand, Run
 from paas.verb import current_release
 from paas.workers import shielded
@@ -51,25 +50,29 @@ def hold(
 ) -> int:
     """Run it to its end with these streams; return its exit status. Nothing is left of it.
 
-    Raises NotFound before the first push, Conflict when too many run, StartFailed.
+    Raises NotFound before the first push, Conflict when too many run, StartFailed; CommandEnded,
+    with its exit status, when it was not its own end.
     """
     release = current_release(platform, app)
     runs = platform.store.runs
     run = runs.begin(app, errand, release.version, has_address=beside is None)
-    status, error = None, "it was interrupted"
+    ended, error = None, "it was interrupted"
     try:
         spec = _spec(platform, app, release, errand, run)
-        status = platform.scheduler.attach(
+        ended = platform.scheduler.attach(
             spec, streams, lambda container_id: runs.started(run, container_id), beside
         )
-        error = _late(run) if time.time() >= run.due else ""
+        error = _why(run, ended)
     except PaasError as failure:
         error = failure.message
         raise
     finally:
         with shielded():
-            runs.end(run, status, error)
-    return status
+            runs.end(run, ended.status if ended else None, error)
+    if error:
+        hint = health.more_memory(app, ended.memory) if ended.memory else ""
+        raise CommandEnded(f"The command was ended: {error}", ended.status, hint)
+    return ended.status
 
 
 def leave(
@@ -188,12 +191,19 @@ def _abandon(platform: Platform, run: Run) -> None:
 def _close(platform: Platform, run: Run, seen: Observed, error: str) -> None:
     """Keep what came of it, then remove the container. Idempotent."""
     if seen.oom_killed:
-        error = f"it was out of memory (limit {seen.memory // MB} MB)"
+        error = f"it was {health.out_of_memory(seen.memory)}"
     elif seen.state is ProcessState.MISSING:
         error = error or "its container was removed"
     output = "\n".join(output_of(platform, run))[-OUTPUT_BYTES:]
     platform.store.runs.end(run, seen.exit_code, error, output)
     platform.scheduler.stop([run.container_id], timeout=1)
+
+
+def _why(run: Run, ended: Ended) -> str:
+    """Say why it did not end by itself; "" if it did."""
+    if time.time() >= run.due:
+        return _late(run)
+    return f"it was {health.out_of_memory(ended.memory)}" if ended.memory else ""
 
 
 def _late(run: Run) -> str:

@@ -4,11 +4,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from paas import liveness
+from paas import health, liveness
 from paas.model import App, Container, ContainerRole, EndKind, ProcessState
 from paas.platform import Platform
 from paas.schedulers.base import Observed
-from paas.settings import MB
 from paas.walls import recognise
 
 LINES = 20  # of log in which a wall is looked for
@@ -82,10 +81,7 @@ def _hints(platform: Platform, app: App, row: Container, observed: Observed) -> 
 
 def _walls(platform: Platform, app: App, observed: Observed) -> Iterator[str]:
     if observed.oom_killed:
-        limit = observed.memory // MB
-        yield (
-            f"It was out of memory (limit {limit} MB). "
-            f"Try: security:set {app.name} memory {limit * 2}m"
-        )
+        limit = observed.memory
+        yield f"It was {health.out_of_memory(limit)}. {health.more_memory(app, limit)}"
     elif wall := recognise(platform.scheduler.tail(observed.id, LINES), app.name):
         yield str(wall)

@@ -18,7 +18,7 @@ from paas.fleet import Blueprint, blueprint, command_of, spec_of
 from paas.formation import RELEASE
 from paas.model import Candidate, Image
 from paas.reporter import Reporter
-from paas.schedulers.base import ProcessSpec
+from paas.schedulers.base import Ended, ProcessSpec
 
 ONE_OFF = 99  # the slot: an app's subnet has fewer addresses, so no process is called so
 Output = Callable[[bytes], None]
@@ -28,7 +28,7 @@ LONGEST = 64 * 1024  # bytes of a line; what follows of it is dropped
 class Run(Protocol):
     """How a command is run: Scheduler.run_once, or bake."""
 
-    def __call__(self, spec: ProcessSpec, output: Output, timeout: float) -> int: ...
+    def __call__(self, spec: ProcessSpec, output: Output, timeout: float) -> Ended: ...
 
 
 def bake(attempt: Attempt, candidate: Candidate) -> Candidate:
@@ -76,14 +76,14 @@ def _run(attempt: Attempt, plan: Blueprint, name: str, command: str, run: Run) -
             _in_lines(reporter) as output,
         ):
             spec = spec_of(platform, app, plan, row, command)
-            status = run(spec, output, timeout=platform.settings.release_timeout)
+            ended = run(spec, output, timeout=platform.settings.release_timeout)
     except StartFailed as error:
         error.details = error.details or reporter.tail()
         raise
     finally:
         platform.store.containers.forget(row)
-    if status:
-        raise health.command_failed(name, app, status, reporter.tail())
+    if ended.status:
+        raise health.command_failed(name, app, ended, reporter.tail())
 
 
 @contextmanager

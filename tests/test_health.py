@@ -13,7 +13,7 @@ from paas import health, look
 from paas.errors import StartFailed
 from paas.manifest import Check
 from paas.model import App, Container, ContainerRole
-from paas.schedulers.base import Listener, ProcessSpec
+from paas.schedulers.base import Ended, Listener, ProcessSpec
 from tests.claims import loopback_network
 from tests.fakes.engine import Program
 from tests.fakes.scheduler import FakeScheduler
@@ -318,6 +318,12 @@ def test_a_worker_that_dies_in_its_grace_is_told(scheduler: FakeScheduler) -> No
 
 
 def test_a_failed_release_command_is_told() -> None:
-    error = health.command_failed("release", APP, 1, ["KeyError: 'DB_URL'"])
+    error = health.command_failed("release", APP, Ended(1), ["KeyError: 'DB_URL'"])
     assert error.message == "The release command exited with code 1"
     assert "config:set shop DB_URL=" in error.hint
+
+
+def test_a_command_that_was_out_of_memory_is_told() -> None:
+    error = health.command_failed("predeploy", APP, Ended(137, 64 * 1024 * 1024), [])
+    assert error.message == "The predeploy command was killed: out of memory (limit 64 MB)"
+    assert error.hint == "Try: security:set shop memory 128m"

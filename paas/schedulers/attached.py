@@ -11,8 +11,9 @@ from docker.errors import APIError
 
 from paas.errors import StartFailed
 from paas.schedulers import gate
-from paas.schedulers.base import ProcessSpec, Streams, Window
+from paas.schedulers.base import Ended, ProcessSpec, Streams, Window
 from paas.schedulers.engine import TIMEOUT, Engine
+from paas.schedulers.observe import from_inspect
 from paas.schedulers.removal import remove_container
 from paas.schedulers.streams import Hijacked, hijack, read_frames
 from paas.settings import Settings
@@ -63,8 +64,8 @@ def attach(  # noqa: PLR0913 - whom, how, and what it is connected with
     streams: Streams,
     *,
     waits: bool = False,
-) -> int:
-    """Attach, then start, so that no byte is lost; return the exit status.
+) -> Ended:
+    """Attach, then start, so that no byte is lost; return how it ended.
 
     `waits` says that it waits for its terminal's size (see gate).
     """
@@ -84,8 +85,8 @@ def listen(
     container_id: str,
     start: Callable[[], None],
     output: Callable[[bytes], None],
-) -> int:
-    """As attach(), without input: hand over what it writes; return the exit status."""
+) -> Ended:
+    """As attach(), without input: hand over what it writes; return how it ended."""
     path = f"/containers/{container_id}/attach?stream=1&stdout=1&stderr=1"
     with opened(engine, settings, path) as connection:
         start()
@@ -119,13 +120,21 @@ def deadline(
         )
 
 
-def wait_for_end(engine: Engine, container_id: str) -> int:
-    """Return a container's exit status, however long it takes after it closed its output."""
+def wait_for_end(engine: Engine, container_id: str) -> Ended:
+    """Return how a container ended, however long it takes after it closed its output."""
     while True:
         with engine.answering():
             if not engine.api.inspect_container(container_id)["State"]["Running"]:
-                return int(engine.api.wait(container_id, timeout=TIMEOUT)["StatusCode"])
+                status = int(engine.api.wait(container_id, timeout=TIMEOUT)["StatusCode"])
+                return how_it_ended(engine, container_id, status)
         time.sleep(POLL)
+
+
+def how_it_ended(engine: Engine, container_id: str, status: int) -> Ended:
+    """Return it of a command with this exit status, the only one in its container."""
+    with engine.answering():
+        seen = from_inspect(engine.api.inspect_container(container_id))
+    return Ended(status, seen.memory if status and seen.oom_killed else 0)
 
 
 @contextmanager

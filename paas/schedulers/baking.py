@@ -21,8 +21,8 @@ from docker.errors import APIError, NotFound
 from paas.disk import is_short, watched
 from paas.errors import DiskFull, ImageMissing, StartFailed
 from paas.schedulers.allowed import check_settings
-from paas.schedulers.attached import deadline, opened
-from paas.schedulers.base import ProcessSpec
+from paas.schedulers.attached import deadline, how_it_ended, opened
+from paas.schedulers.base import Ended, ProcessSpec
 from paas.schedulers.engine import Engine
 from paas.schedulers.execs import wait_for_exec
 from paas.schedulers.profile import container_settings
@@ -49,8 +49,8 @@ class Oven:
         self.config = baking_settings(self._plain, self._image, settings)
         check_baking(self.config, self._plain, settings)
 
-    def execute(self, container_id: str, output: Callable[[bytes], None], timeout: float) -> int:
-        """Run the command in the container that waits; return its exit status.
+    def execute(self, container_id: str, output: Callable[[bytes], None], timeout: float) -> Ended:
+        """Run the command in the container that waits; return how it ended.
 
         Raises StartFailed when it takes too long, DiskFull.
         """
@@ -67,17 +67,16 @@ class Oven:
             with opened(engine, self._settings, f"/exec/{exec_id}/start", body) as connection:
                 for _, data in read_frames(connection.output):
                     output(data)
-            return wait_for_exec(engine, exec_id)
+            status = wait_for_exec(engine, exec_id)
+        return self._end(container_id, status)
 
     def commit(self, container_id: str, made: Callable[[str], object]) -> None:
-        """End the container, make an image of its files, and hand over its id.
+        """Make an image of the container's files, and hand over its id.
 
         The image has no name yet: if `made` raises, it goes. Raises EngineUnavailable.
         """
         with self._engine.answering():
             api = self._engine.api
-            api.kill(container_id)
-            api.wait(container_id)
             url = f"{api.base_url}/v{api.api_version}/commit"
             query = {"container": container_id}
             answer = api.post(url, params=query, json=self._image, timeout=SECONDS)
@@ -89,6 +88,14 @@ class Oven:
             with self._engine.answering(), suppress(APIError):
                 self._engine.api.remove_image(image)
             raise
+
+    def _end(self, container_id: str, status: int) -> Ended:
+        """End the container that waits, which knows then whether its memory was enough."""
+        with self._engine.answering():
+            with suppress(APIError):  # the command has ended what waits
+                self._engine.api.kill(container_id)
+            self._engine.api.wait(container_id)
+        return how_it_ended(self._engine, container_id, status)
 
 
 def image_config(engine: Engine, spec: ProcessSpec) -> dict[str, Any]:

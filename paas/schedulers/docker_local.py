@@ -33,6 +33,7 @@ from paas.schedulers import (
 from paas.schedulers.allowed import check_settings
 from paas.schedulers.base import (
     Beside,
+    Ended,
     Listener,
     LogLine,
     Observed,
@@ -120,7 +121,7 @@ class DockerLocal:
         with ThreadPoolExecutor(min(PARALLEL, len(container_ids))) as pool:
             list(pool.map(stop_one, container_ids))
 
-    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
+    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> Ended:
         self.create_network(spec.app)  # beforehand: a start that fails cuts the attached stream
         container_id = self._create(spec)
         try:
@@ -136,16 +137,16 @@ class DockerLocal:
         output: Callable[[bytes], None],
         timeout: float,
         made: Callable[[str], object],
-    ) -> int:
+    ) -> Ended:
         self.create_network(spec.app)  # as in run_once
         oven = baking.Oven(self._engine, self._settings, spec)
         container_id = self._create(oven.spec, oven.config)
         try:
             self._start_created(oven.spec, container_id)
-            status = oven.execute(container_id, output, timeout)
-            if status == 0:
+            ended = oven.execute(container_id, output, timeout)
+            if ended.status == 0:
                 oven.commit(container_id, made)
-            return status
+            return ended
         finally:
             removal.remove_container(self._engine, container_id)
 
@@ -186,7 +187,7 @@ class DockerLocal:
         streams: Streams,
         created: Callable[[str], object],
         beside: Beside | None = None,
-    ) -> int:
+    ) -> Ended:
         if beside:
             tools = attached_profile.tools_image(self._engine, self._settings)
             spec = replace(spec, image=tools, links=())  # it joins what the other is on

@@ -29,6 +29,22 @@ def test_a_command_runs_with_the_release_s_config_and_more(paas: Person, shop: A
     assert paas("run:list", "shop").out == "=====> One-off containers\n"
 
 
+def test_a_command_out_of_memory_says_so_and_keeps_its_status(paas: Person, shop: App) -> None:
+    paas.scheduler.programs[SAYS] = Program(("something",), exit_code=137, oom_killed=True)
+    typed = paas("run", "shop", SAYS)
+    assert typed.status == 137
+    assert "The command was ended: it was out of memory (limit 512 MB)" in typed.err
+    assert "security:set shop memory 1024m" in typed.err
+    [run] = paas.store.runs.list(shop.id)
+    assert (run.status, run.error) == (137, "it was out of memory (limit 512 MB)")
+
+
+def test_a_command_over_its_time_says_so_and_keeps_its_status(paas: Person, shop: App) -> None:
+    typed = paas("run", "--ttl-seconds", "1", "shop", "sleep 1; exit 3")
+    assert typed.status == 3
+    assert "The command was ended: it did not end within 1 s" in typed.err
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

@@ -25,6 +25,7 @@ COLOURS = r"printf 'a\n\033[31mred\033[0m\033]0;title\007\n'; exec sleep 600"
 LATER = "echo early; sleep 1; echo late; sleep 1"
 EXITS = "echo oops; exit 3"
 BAKES = "echo baked"
+EATS = "tail /dev/zero; exit 5"
 IGNORES_TERM = "trap '' TERM; while :; do sleep 0.1; done"
 LISTENS = (
     'exec python3 -c \'import socket,time; s=socket.create_server(("127.0.0.1",8000));'
@@ -123,6 +124,7 @@ def fake_world() -> World:
         LISTENS: Program(status=None, listens=(Listener("127.0.0.1", 8000),)),
         BAKES: Program(("baked",), exit_code=0),
         EXITS: Program(("oops",), exit_code=3),
+        EATS: Program(exit_code=5, oom_killed=True),
         IGNORES_TERM: Program(status=None),
     }
     scheduler = FakeScheduler("ctfake", programs)

@@ -5,16 +5,26 @@ from dataclasses import replace
 import pytest
 
 from paas.errors import ImageMissing, NotFound, StartFailed
-from paas.model import ProcessState
+from paas.model import ProcessState, SecurityOptions
+from paas.schedulers.base import Ended
 from tests.contracts.engines import until
-from tests.contracts.scheduler_world import BAKES, EXITS, IGNORES_TERM, NOTHING, SENT, SLEEPS, World
+from tests.contracts.scheduler_world import (
+    BAKES,
+    EATS,
+    EXITS,
+    IGNORES_TERM,
+    NOTHING,
+    SENT,
+    SLEEPS,
+    World,
+)
 from tests.fakes.files import Files
 
 
 def test_one_run_gives_its_output_and_status_and_leaves_nothing(world: World) -> None:
     output: list[bytes] = []
-    status = world.scheduler.run_once(world.spec(EXITS), output.append, timeout=30)
-    assert (status, b"".join(output)) == (3, b"oops\n")
+    ended = world.scheduler.run_once(world.spec(EXITS), output.append, timeout=30)
+    assert (ended.status, b"".join(output)) == (3, b"oops\n")
     assert world.scheduler.containers() == ()
 
 
@@ -27,7 +37,7 @@ def test_one_run_that_takes_too_long_is_ended(world: World) -> None:
 def test_what_is_baked_gives_output_status_and_an_image(world: World) -> None:
     output, images = list[bytes](), list[str]()
     spec = world.spec(BAKES, process_type="predeploy")
-    assert world.scheduler.bake(spec, output.append, 30, images.append) == 0
+    assert world.scheduler.bake(spec, output.append, 30, images.append).status == 0
     assert b"".join(output) == b"baked\n"
     (image,) = images
     assert image != world.image
@@ -39,7 +49,8 @@ def test_what_is_baked_gives_output_status_and_an_image(world: World) -> None:
 def test_what_fails_in_the_oven_or_is_too_slow_makes_no_image(world: World) -> None:
     images: list[str] = []
     output: list[bytes] = []
-    assert world.scheduler.bake(world.spec(EXITS), output.append, 30, images.append) == 3
+    ended = world.scheduler.bake(world.spec(EXITS), output.append, 30, images.append)
+    assert ended == Ended(3)
     assert b"".join(output) == b"oops\n"
     with pytest.raises(StartFailed, match="did not end within 1 s"):
         world.scheduler.bake(world.spec(IGNORES_TERM), output.append, 1, images.append)
@@ -47,6 +58,16 @@ def test_what_fails_in_the_oven_or_is_too_slow_makes_no_image(world: World) -> N
         world.scheduler.bake(
             replace(world.spec(BAKES), image=NOTHING), output.append, 30, images.append
         )
+    assert (images, world.scheduler.containers()) == ([], ())
+
+
+def test_a_command_that_takes_too_much_memory_is_known_by_it(world: World, files: Files) -> None:
+    limit = 64 * 1024 * 1024
+    spec = replace(world.spec(EATS), options=SecurityOptions(memory=limit))
+    images: list[str] = []
+    assert world.scheduler.run_once(spec, lambda _: None, 30) == Ended(5, limit)
+    assert world.scheduler.bake(spec, lambda _: None, 30, images.append) == Ended(5, limit)
+    assert world.scheduler.attach(spec, files.streams, lambda _: None) == Ended(5, limit)
     assert (images, world.scheduler.containers()) == ([], ())
 
 
@@ -83,15 +104,15 @@ def test_a_container_that_is_held_passes_bytes_and_the_status_and_is_removed(
     seen: list[str] = []
     files.write(SENT)
     spec = world.spec("cat; echo bad >&2; exit 7", process_type="run")
-    status = world.scheduler.attach(spec, files.streams, seen.append)
-    assert (status, files.out, files.err) == (7, SENT, b"bad\n")
+    ended = world.scheduler.attach(spec, files.streams, seen.append)
+    assert (ended.status, files.out, files.err) == (7, SENT, b"bad\n")
     assert world.scheduler.inspect(seen[0]).state is ProcessState.MISSING
     assert world.scheduler.containers() == ()
 
 
 def test_a_held_container_without_input_reads_its_end_at_once(world: World, files: Files) -> None:
     streams = replace(files.streams, stdin=None)
-    assert world.scheduler.attach(world.spec("cat; echo end"), streams, lambda _: None) == 0
+    assert world.scheduler.attach(world.spec("cat; echo end"), streams, lambda _: None).status == 0
     assert files.out == b"end\n"
 
 

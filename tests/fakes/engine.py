@@ -53,6 +53,11 @@ class Running:
     server: ThreadingHTTPServer | None = None
 
 
+def memory_of(spec: ProcessSpec) -> int:
+    """Return the limit of its memory in bytes."""
+    return spec.options.memory or 512 * 1024 * 1024
+
+
 class FakeEngine:
     """What happens to containers by itself, and by hands that are not ours."""
 
@@ -155,7 +160,7 @@ class FakeEngine:
             started_at=time.time() - self.head_start,
             pid=1,
             address=spec.address,
-            memory=spec.options.memory or 512 * 1024 * 1024,
+            memory=memory_of(spec),
         )
         container = Running(spec, program, seen)
         self.running[container_id] = container

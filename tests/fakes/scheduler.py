@@ -13,6 +13,7 @@ from paas.network import Link, SharedNetwork
 from paas.schedulers.base import (
     Beside,
     Change,
+    Ended,
     Listener,
     LogLine,
     Observed,
@@ -20,7 +21,7 @@ from paas.schedulers.base import (
     Streams,
     Usage,
 )
-from tests.fakes.engine import FakeEngine, Program
+from tests.fakes.engine import FakeEngine, Program, memory_of
 from tests.fakes.watch import FakeWatch
 
 
@@ -137,7 +138,7 @@ class FakeScheduler(FakeEngine):
                 ended(container_id)
             self._remove(container_id)
 
-    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> int:
+    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> Ended:
         self._answer()
         self.ran.append(spec)
         program = self.programs.get(spec.command, Program(exit_code=0))
@@ -146,7 +147,7 @@ class FakeScheduler(FakeEngine):
             output(f"{line[5:]}\n".encode())
         if program.exit_code is None:
             raise StartFailed(f"The {spec.process_type} command did not end within {timeout:.0f} s")
-        return program.exit_code
+        return _ended(spec, program)
 
     def bake(
         self,
@@ -154,15 +155,15 @@ class FakeScheduler(FakeEngine):
         output: Callable[[bytes], None],
         timeout: float,
         made: Callable[[str], object],
-    ) -> int:
+    ) -> Ended:
         if self.images is not None and spec.image not in self.images:
             raise ImageMissing(f"No such image: {spec.image}", hint=f"ps:rebuild {spec.app.name}")
-        status = self.run_once(spec, output, timeout)
-        if status == 0:
+        ended = self.run_once(spec, output, timeout)
+        if ended.status == 0:
             image = f"sha256:{next(self._ids):064x}"
             self.baked[image] = spec
             self._keep_image(image, made)
-        return status
+        return ended
 
     def _keep_image(self, image: str, made: Callable[[str], object]) -> None:
         try:
@@ -224,7 +225,7 @@ class FakeScheduler(FakeEngine):
         streams: Streams,
         created: Callable[[str], object],
         beside: Beside | None = None,
-    ) -> int:
+    ) -> Ended:
         self._answer()
         program = self.programs.get(spec.command, Program(status=None))
         if program.refused:
@@ -236,8 +237,8 @@ class FakeScheduler(FakeEngine):
             created(container_id)
             if spec.command in self.programs:
                 os.write(streams.stdout, "".join(f"{x}\n" for x in program.stdout).encode())
-                return program.exit_code or 0
-            return _run_here(("sh", "-c", spec.command or "exit 1"), streams)
+                return _ended(spec, program)
+            return Ended(_run_here(("sh", "-c", spec.command or "exit 1"), streams))
         finally:
             self._remove(container_id)
 
@@ -295,6 +296,10 @@ class FakeScheduler(FakeEngine):
         if any(m.volume == name for c in self.running.values() for m in c.spec.mounts):
             raise Conflict(f"A process still sees the volume {name}")
         self.stored.pop(name, None)
+
+
+def _ended(spec: ProcessSpec, program: Program) -> Ended:
+    return Ended(program.exit_code or 0, memory_of(spec) if program.oom_killed else 0)
 
 
 def _run_here(argv: Sequence[str], streams: Streams) -> int:

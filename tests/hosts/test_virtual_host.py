@@ -145,6 +145,9 @@ def test_an_app_out_of_memory_is_recognised(host: VirtualMachine) -> None:
     assert status != 0
     assert "out of memory (limit 512 MB)" in text
     assert "security:set greedy memory 1024m" in text
+    text = host.type("paas run hello tail /dev/zero 2>&1; echo status $?")
+    assert "it was out of memory (limit 512 MB)" in text
+    assert "status 137" in text
 
 
 def test_the_firewall_stands_between_an_app_and_the_host(host: VirtualMachine) -> None:

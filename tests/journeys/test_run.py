@@ -71,6 +71,14 @@ def test_the_exit_status_and_both_outputs_are_passed_on(paas: Instance, shop: Gi
         assert (done.returncode, done.stdout, done.stderr) == (42, "out\n", "err\n")
 
 
+def test_who_runs_out_of_memory_is_told_so_and_how_to_get_more(paas: Instance, shop: Git) -> None:
+    here = paas.paas("run", "shop", "tail", "/dev/zero", check=False)
+    for done in (here, shop.ssh.run("run", "shop", "tail", "/dev/zero")):
+        assert (done.returncode, done.stdout) == (137, "")
+        assert "The command was ended: it was out of memory (limit 512 MB)" in done.stderr
+        assert "Try: security:set shop memory 1024m" in done.stderr
+
+
 def test_a_gigabyte_comes_out_of_a_command_unchanged(shop: Git) -> None:
     command = [*shop.ssh.command, "run", "shop", f"'exec python3 -c \"{SOURCE}\"'"]
     expected = hashlib.sha256()

@@ -49,8 +49,8 @@ def prison(request: pytest.FixtureRequest) -> Iterator[Prison]:
 
     def run(spec: ProcessSpec) -> tuple[int, str]:
         output: list[bytes] = []
-        status = scheduler.run_once(spec, output.append, timeout=60)
-        return status, b"".join(output).decode()
+        ended = scheduler.run_once(spec, output.append, timeout=60)
+        return ended.status, b"".join(output).decode()
 
     try:
         yield Prison(scheduler, image, run)

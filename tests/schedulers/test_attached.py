@@ -119,7 +119,7 @@ def test_a_program_sees_the_size_with_its_first_look(
     files.write(b"hello\n")
     streams = replace(files.streams, window=Window())
     if way == "attach":
-        status = prison.scheduler.attach(prison.spec(line), streams, lambda _: None)
+        status = prison.scheduler.attach(prison.spec(line), streams, lambda _: None).status
     else:
         container = prison.scheduler.start(prison.spec("exec sleep 600"))
         status = prison.scheduler.exec(container, ["sh", "-c", line], streams)

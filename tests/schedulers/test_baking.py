@@ -82,8 +82,8 @@ class Bakery:
         spec = self.prison.spec(command)
         spec = replace(spec, image=image or spec.image, config={"SECRET": "hunter2hunter2"})
         output: list[bytes] = []
-        status = self.prison.scheduler.bake(spec, output.append, timeout, self.images.append)
-        return status, b"".join(output).decode()
+        ended = self.prison.scheduler.bake(spec, output.append, timeout, self.images.append)
+        return ended.status, b"".join(output).decode()
 
     def read(self, command: str) -> str:
         spec = replace(self.prison.spec(command), image=self.images[-1])

@@ -44,7 +44,8 @@ def spec(prison: Prison, command: str, **mount: object) -> ProcessSpec:
 
 def run(scheduler: DockerLocal, what: ProcessSpec) -> tuple[int, str]:
     said: list[bytes] = []
-    return scheduler.run_once(what, said.append, 60), b"".join(said).decode(errors="replace")
+    ended = scheduler.run_once(what, said.append, 60)
+    return ended.status, b"".join(said).decode(errors="replace")
 
 
 def unmount(settings: Settings) -> None:

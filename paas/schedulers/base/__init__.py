@@ -1,7 +1,7 @@
 """The seam to whatever runs containers: the Scheduler, and the values that pass through it."""
 
 from paas.schedulers.base.events import Change, Event, Watch
-from paas.schedulers.base.observed import Listener, LogLine, Observed, Usage
+from paas.schedulers.base.observed import Ended, Listener, LogLine, Observed, Usage
 from paas.schedulers.base.process import ProcessSpec, Resources, process_name
 from paas.schedulers.base.scheduler import Scheduler
 from paas.schedulers.base.streams import Beside, Streams, Window
@@ -9,6 +9,7 @@ from paas.schedulers.base.streams import Beside, Streams, Window
 __all__ = [
     "Beside",
     "Change",
+    "Ended",
     "Event",
     "Listener",
     "LogLine",

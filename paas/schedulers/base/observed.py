@@ -24,6 +24,14 @@ class Observed:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """How a command ended that was run to its end."""
+
+    status: int  # its exit status
+    memory: int = 0  # the limit in bytes, if it failed and the kernel had killed a process for it
+
+
+@dataclass(frozen=True)
 class Usage:
     """What one container uses; counters since its start. Bytes and seconds."""
 
