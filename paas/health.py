@@ -13,7 +13,7 @@ from paas.errors import StartFailed
 from paas.look import LENIENT, PAUSE, Look, describe, is_good, look_at
 from paas.manifest import Check
 from paas.model import App, Container, ProcessState
-from paas.schedulers.base import Ended, Listener, Observed, Scheduler
+from paas.schedulers.base import Exit, Listener, Observed, Scheduler
 from paas.walls import recognise
 
 POLL = 0.05  # seconds between looks while the port is closed; the first ones are closer
@@ -70,12 +70,14 @@ def wait_up(scheduler: Scheduler, container: Container, app: App, grace: float =
         time.sleep(POLL)
 
 
-def command_failed(name: str, app: App, ended: Ended, tail: Sequence[str]) -> StartFailed:
+def command_failed(name: str, app: App, ended: Exit, tail: Sequence[str]) -> StartFailed:
     """Return the error for a one-off command ("release") that ended like this."""
     wall = recognise(tail, app.name)
     what, hint = _how_it_ended(ended.status), str(wall) if wall else _exit_hint(ended.status)
-    if ended.memory:
-        what, hint = f"was killed: {out_of_memory(ended.memory)}", more_memory(app, ended.memory)
+    if ended.ran_out_of_memory:
+        what, wall = f"was killed: {out_of_memory(ended.memory)}", None
+    if ended.memory and not wall:
+        hint = more_memory(app, name, ended.memory)
     return StartFailed(f"The {name} command {what}", details=tuple(tail), hint=hint)
 
 
@@ -84,9 +86,10 @@ def out_of_memory(limit: int) -> str:
     return f"out of memory (limit {limit // MB} MB)"
 
 
-def more_memory(app: App, limit: int) -> str:
-    """Say how an app gets more than this limit in bytes."""
-    return f"Try: security:set {app.name} memory {limit * 2 // MB}m"
+def more_memory(app: App, process_type: str, limit: int) -> str:
+    """Say how processes of a type get more than this limit in bytes, wherever that was set."""
+    size = f"{limit * 2 // MB}m"
+    return f"Try: resource:limit --process-type {process_type} --memory {size} {app.name}"
 
 
 def _pause(streak: int, bad: int, elapsed: float, check: Check) -> float:
@@ -129,7 +132,7 @@ class Process:
         if observed.oom_killed:
             return self._failure(
                 f"was killed: {out_of_memory(observed.memory)}",
-                more_memory(self.app, observed.memory),
+                more_memory(self.app, self.container.process_type, observed.memory),
                 look_for_walls=False,
             )
         lived = max(observed.finished_at - observed.started_at, 0.0)

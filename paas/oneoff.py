@@ -16,7 +16,7 @@ from paas.errors import CommandEnded, PaasError, Unavailable
 from paas.model import App, Container, ContainerRole, ProcessState, Release
 from paas.platform import Platform
 from paas.reporter import clean
-from paas.schedulers.base import Beside, Ended, Observed, ProcessSpec, Streams, process_name
+from paas.schedulers.base import Beside, Exit, Observed, ProcessSpec, Streams, process_name
 from paas.tasks import Errand, Run
 from paas.verb import current_release
 from paas.workers import shielded
@@ -56,22 +56,22 @@ def hold(
     release = current_release(platform, app)
     runs = platform.store.runs
     run = runs.begin(app, errand, release.version, has_address=beside is None)
-    ended, error = None, "it was interrupted"
+    ended, why = None, "it was interrupted"
     try:
         spec = _spec(platform, app, release, errand, run)
         ended = platform.scheduler.attach(
             spec, streams, lambda container_id: runs.started(run, container_id), beside
         )
-        error = _why(run, ended)
+        why = _out_of_memory(ended)
     except PaasError as failure:
-        error = failure.message
+        why = failure.message
         raise
     finally:
         with shielded():
-            runs.end(run, ended.status if ended else None, error)
-    if error:
-        hint = health.more_memory(app, ended.memory) if ended.memory else ""
-        raise CommandEnded(f"The command was ended: {error}", ended.status, hint)
+            why = runs.end(run, ended.status if ended else None, why)
+    if why and ended.status:
+        hint = health.more_memory(app, run.kind, ended.memory) if _out_of_memory(ended) else ""
+        raise CommandEnded(f"The command was ended: {why}", ended.status, hint=hint)
     return ended.status
 
 
@@ -98,7 +98,8 @@ def leave(
 
 
 def stop(platform: Platform, run: Run, why: str) -> None:
-    """End it: TERM, KILL after a moment. Who holds it sees its end."""
+    """End it: TERM, KILL after a moment. Who holds it sees its end, and is told why."""
+    platform.store.runs.explain(run, why)
     if run.container_id:
         platform.scheduler.park(run.container_id, STOP)
     if run.pid is None:
@@ -190,20 +191,17 @@ def _abandon(platform: Platform, run: Run) -> None:
 
 def _close(platform: Platform, run: Run, seen: Observed, error: str) -> None:
     """Keep what came of it, then remove the container. Idempotent."""
-    if seen.oom_killed:
-        error = f"it was {health.out_of_memory(seen.memory)}"
-    elif seen.state is ProcessState.MISSING:
+    ended = Exit(seen.exit_code or 0, seen.memory if seen.oom_killed else 0)
+    if seen.state is ProcessState.MISSING:
         error = error or "its container was removed"
     output = "\n".join(output_of(platform, run))[-OUTPUT_BYTES:]
-    platform.store.runs.end(run, seen.exit_code, error, output)
+    platform.store.runs.end(run, seen.exit_code, error or _out_of_memory(ended), output)
     platform.scheduler.stop([run.container_id], timeout=1)
 
 
-def _why(run: Run, ended: Ended) -> str:
-    """Say why it did not end by itself; "" if it did."""
-    if time.time() >= run.due:
-        return _late(run)
-    return f"it was {health.out_of_memory(ended.memory)}" if ended.memory else ""
+def _out_of_memory(ended: Exit) -> str:
+    """Say that this is why it ended, "" if not."""
+    return f"it was {health.out_of_memory(ended.memory)}" if ended.ran_out_of_memory else ""
 
 
 def _late(run: Run) -> str:

@@ -15,7 +15,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 
 from paas import networks, oneoff
-from paas.errors import StartFailed, UsageError
+from paas.errors import CommandEnded, StartFailed, UsageError
 from paas.firewall import METADATA
 from paas.model import Actor, App
 from paas.platform import Platform
@@ -124,7 +124,7 @@ def probe(  # noqa: PLR0913, PLR0917 - whose network, and what is looked for
     errand = Errand(RunKind.DEBUG, line, actor.name, LIMIT)
     with tempfile.TemporaryFile() as out:
         streams = Streams(None, out.fileno(), out.fileno())
-        status = oneoff.hold(platform, app, errand, streams, Beside(container_id))
+        status = _run(platform, app, errand, streams, container_id)
         out.seek(0)
         said = out.read(ANSWER_BYTES).decode(errors="replace")
     try:
@@ -136,6 +136,13 @@ def probe(  # noqa: PLR0913, PLR0917 - whose network, and what is looked for
             f"The look from {app.name}'s network failed with status {status}",
             details=tuple(clean(said).splitlines()[-5:]),
         ) from error
+
+
+def _run(platform: Platform, app: App, errand: Errand, streams: Streams, container_id: str) -> int:
+    try:
+        return oneoff.hold(platform, app, errand, streams, Beside(container_id))
+    except CommandEnded as ended:  # what it wrote tells more
+        return ended.exit_status
 
 
 def find_wall(settings: Settings, own: Sequence[IPv4Network], address: str) -> str:  # noqa: PLR0911 - one per wall

@@ -76,12 +76,13 @@ def _release(platform: Platform, app: App, row: Container) -> str:
 def _hints(platform: Platform, app: App, row: Container, observed: Observed) -> Iterator[str]:
     if row.trouble:
         yield row.trouble
-    yield from _walls(platform, app, observed)
+    yield from _walls(platform, app, row, observed)
 
 
-def _walls(platform: Platform, app: App, observed: Observed) -> Iterator[str]:
+def _walls(platform: Platform, app: App, row: Container, observed: Observed) -> Iterator[str]:
     if observed.oom_killed:
         limit = observed.memory
-        yield f"It was {health.out_of_memory(limit)}. {health.more_memory(app, limit)}"
+        hint = health.more_memory(app, row.process_type, limit)
+        yield f"It was {health.out_of_memory(limit)}. {hint}"
     elif wall := recognise(platform.scheduler.tail(observed.id, LINES), app.name):
         yield str(wall)

@@ -18,7 +18,7 @@ from paas.fleet import Blueprint, blueprint, command_of, spec_of
 from paas.formation import RELEASE
 from paas.model import Candidate, Image
 from paas.reporter import Reporter
-from paas.schedulers.base import Ended, ProcessSpec
+from paas.schedulers.base import Exit, ProcessSpec
 
 ONE_OFF = 99  # the slot: an app's subnet has fewer addresses, so no process is called so
 Output = Callable[[bytes], None]
@@ -28,7 +28,7 @@ LONGEST = 64 * 1024  # bytes of a line; what follows of it is dropped
 class Run(Protocol):
     """How a command is run: Scheduler.run_once, or bake."""
 
-    def __call__(self, spec: ProcessSpec, output: Output, timeout: float) -> Ended: ...
+    def __call__(self, spec: ProcessSpec, output: Output, timeout: float) -> Exit: ...
 
 
 def bake(attempt: Attempt, candidate: Candidate) -> Candidate:

@@ -105,7 +105,7 @@ _format = _says(
     "The program is for another processor, or a script without a #! line",
     "Build it for this machine, or start the script with #!/bin/sh",
 )
-_memory = _says("memory", "It ran out of memory", "Try: security:set {app} memory 1024m")
+_memory = _says("memory", "It ran out of memory", "Try: resource:limit --memory 1024m {app}")
 _processes = _says(
     "processes",
     "It may not have more processes and threads",

@@ -1,8 +1,8 @@
-"""Debian 13's engine (26.1), nested in a container: a second version for the contract suites.
+"""A Debian suite's engine, nested in a container: other versions for the contract suites.
 
 Run as a program it runs a command with PAAS_TEST_ENGINES naming the nested engine:
 
-    python -m tests.nested_engine python -m pytest tests/contracts
+    python -m tests.nested_engine trixie python -m pytest tests/contracts
 """
 
 import contextlib
@@ -15,17 +15,19 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import docker
 from docker.errors import ImageNotFound
 
-from paas.build.rootfs import RootFs, make_image
+from paas.build import rootfs
 from paas.engine_api import api_version
 from paas.settings import Settings
 
-IMAGE = "paas-test/engine:trixie-procps"
+SUITE = "trixie"  # Debian 13: Engine 26.1
 STACKS = ("paas/stack:trixie", "paas/stack-build:trixie")
 WAIT = 60.0
+STANDS_STILL = 'Acquire::Check-Valid-Until "false"'  # a mirror may: lists of a suite to come expire
 # capabilities(7), by number. `--privileged` asks for all: it fails where the machine lacks one.
 CAPABILITIES = (  # noqa: SIM905 - easier to compare with the kernel's list
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE "
@@ -44,13 +46,13 @@ exec dockerd --host unix:///nested/docker.sock
 
 
 @contextlib.contextmanager
-def nested_engine() -> Iterator[str]:
+def nested_engine(suite: str = SUITE) -> Iterator[str]:
     """Start an engine of its own and yield its address; remove all of it at the end."""
     folder = Path(tempfile.mkdtemp(prefix="paas-nested-", dir="/var/tmp"))
     with contextlib.closing(docker.APIClient()) as outer:
-        _ensure_image(outer)
+        image = _ensure_image(outer, suite)
         made = outer.create_container(
-            IMAGE,
+            image,
             ["/bin/sh", "-c", START],
             host_config=_host_config(outer, folder),
             labels={"paas.test": "nested-engine"},
@@ -69,12 +71,17 @@ def nested_engine() -> Iterator[str]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ensure_image(outer: docker.APIClient) -> None:
+def _ensure_image(outer: docker.APIClient, suite: str) -> str:
+    """Return the name of an image with the suite's engine; make it where there is none."""
+    name = f"paas-test/engine:{suite}-procps"
     with contextlib.suppress(ImageNotFound):
-        outer.inspect_image(IMAGE)  # type: ignore[no-untyped-call]  # its stubs lack it
-        return
+        outer.inspect_image(name)  # type: ignore[no-untyped-call]  # its stubs lack it
+        return name
     packages = ("docker.io", "iptables", "nftables", "procps", "ca-certificates")  # its top runs ps
-    make_image(Settings(), RootFs(IMAGE, "test-engine", packages), None, print)
+    with patch.object(rootfs, "APT_OPTIONS", (*rootfs.APT_OPTIONS, STANDS_STILL)):
+        made = rootfs.RootFs(name, "test-engine", packages)
+        rootfs.make_image(Settings(suite=suite), made, None, print)
+    return name
 
 
 def _host_config(outer: docker.APIClient, folder: Path) -> dict[str, object]:
@@ -122,6 +129,6 @@ def copy_image(name: str, address: str) -> None:
 
 
 if __name__ == "__main__":
-    with nested_engine() as running:
+    with nested_engine(sys.argv[1]) as running:
         environ = {**os.environ, "PAAS_TEST_ENGINES": running}
-        sys.exit(subprocess.run(sys.argv[1:], env=environ, check=False).returncode)
+        sys.exit(subprocess.run(sys.argv[2:], env=environ, check=False).returncode)

@@ -13,7 +13,7 @@ from paas import health, look
 from paas.errors import StartFailed
 from paas.manifest import Check
 from paas.model import App, Container, ContainerRole
-from paas.schedulers.base import Ended, Listener, ProcessSpec
+from paas.schedulers.base import Exit, Listener, ProcessSpec
 from tests.claims import loopback_network
 from tests.fakes.engine import Program
 from tests.fakes.scheduler import FakeScheduler
@@ -293,7 +293,7 @@ def test_out_of_memory_is_told_with_the_limit(scheduler: FakeScheduler) -> None:
     program = Program(("KeyError: 'A_KEY'",), exit_code=137, oom_killed=True)
     error = failure(scheduler, start(scheduler, program))
     assert error.message == "web.1 was killed: out of memory (limit 512 MB)"
-    assert error.hint == "Try: security:set shop memory 1024m"
+    assert error.hint == "Try: resource:limit --process-type web --memory 1024m shop"
 
 
 def test_a_container_removed_by_hand_ends_the_wait(scheduler: FakeScheduler) -> None:
@@ -318,12 +318,21 @@ def test_a_worker_that_dies_in_its_grace_is_told(scheduler: FakeScheduler) -> No
 
 
 def test_a_failed_release_command_is_told() -> None:
-    error = health.command_failed("release", APP, Ended(1), ["KeyError: 'DB_URL'"])
+    error = health.command_failed("release", APP, Exit(1), ["KeyError: 'DB_URL'"])
     assert error.message == "The release command exited with code 1"
     assert "config:set shop DB_URL=" in error.hint
 
 
 def test_a_command_that_was_out_of_memory_is_told() -> None:
-    error = health.command_failed("predeploy", APP, Ended(137, 64 * 1024 * 1024), [])
+    error = health.command_failed("predeploy", APP, Exit(137, 64 * 1024 * 1024), [])
     assert error.message == "The predeploy command was killed: out of memory (limit 64 MB)"
-    assert error.hint == "Try: security:set shop memory 128m"
+    assert error.hint == "Try: resource:limit --process-type predeploy --memory 128m shop"
+
+
+def test_a_command_that_failed_after_another_was_out_of_memory_names_its_wall() -> None:
+    ended = Exit(1, 64 * 1024 * 1024)
+    error = health.command_failed("release", APP, ended, ["KeyError: 'DB_URL'"])
+    assert error.message == "The release command exited with code 1"
+    assert "config:set shop DB_URL=" in error.hint
+    error = health.command_failed("release", APP, ended, ["Killed"])
+    assert error.hint == "Try: resource:limit --process-type release --memory 128m shop"

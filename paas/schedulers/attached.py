@@ -7,13 +7,13 @@ from contextlib import closing, contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
 from paas.errors import StartFailed
 from paas.schedulers import gate
-from paas.schedulers.base import Ended, ProcessSpec, Streams, Window
+from paas.schedulers.base import KILLED, Exit, Observed, ProcessSpec, Streams, Window
 from paas.schedulers.engine import TIMEOUT, Engine
-from paas.schedulers.observe import from_inspect
+from paas.schedulers.observe import from_inspect, missing
 from paas.schedulers.removal import remove_container
 from paas.schedulers.streams import Hijacked, hijack, read_frames
 from paas.settings import Settings
@@ -21,6 +21,7 @@ from paas.workers import shielded
 
 GRACE = 5  # seconds between HUP and KILL
 POLL = 0.02
+HEARS = 0.5  # seconds within which the engine hears why something was killed
 SIZE_RETRIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # seconds: the engine says too early that it runs
 
 
@@ -64,7 +65,7 @@ def attach(  # noqa: PLR0913 - whom, how, and what it is connected with
     streams: Streams,
     *,
     waits: bool = False,
-) -> Ended:
+) -> Exit:
     """Attach, then start, so that no byte is lost; return how it ended.
 
     `waits` says that it waits for its terminal's size (see gate).
@@ -85,7 +86,7 @@ def listen(
     container_id: str,
     start: Callable[[], None],
     output: Callable[[bytes], None],
-) -> Ended:
+) -> Exit:
     """As attach(), without input: hand over what it writes; return how it ended."""
     path = f"/containers/{container_id}/attach?stream=1&stdout=1&stderr=1"
     with opened(engine, settings, path) as connection:
@@ -120,7 +121,7 @@ def deadline(
         )
 
 
-def wait_for_end(engine: Engine, container_id: str) -> Ended:
+def wait_for_end(engine: Engine, container_id: str) -> Exit:
     """Return how a container ended, however long it takes after it closed its output."""
     while True:
         with engine.answering():
@@ -130,11 +131,29 @@ def wait_for_end(engine: Engine, container_id: str) -> Ended:
         time.sleep(POLL)
 
 
-def how_it_ended(engine: Engine, container_id: str, status: int) -> Ended:
-    """Return it of a command with this exit status, the only one in its container."""
-    with engine.answering():
-        seen = from_inspect(engine.api.inspect_container(container_id))
-    return Ended(status, seen.memory if status and seen.oom_killed else 0)
+def how_it_ended(engine: Engine, container_id: str, status: int) -> Exit:
+    """Return it of a command with this exit status, the only one in its container.
+
+    What KILL ended is looked at for a moment: the engine may hear of the end before the cause
+    (containerd sends both as events of their own).
+    """
+    deadline = time.monotonic() + (HEARS if status == KILLED else 0)
+    while status:
+        with engine.answering():
+            seen = _look(engine, container_id)
+        if seen.oom_killed:
+            return Exit(status, seen.memory)
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(POLL)
+    return Exit(status)
+
+
+def _look(engine: Engine, container_id: str) -> Observed:
+    try:
+        return from_inspect(engine.api.inspect_container(container_id))
+    except NotFound:  # somebody has removed it
+        return missing(container_id)
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from paas.disk import is_short, watched
 from paas.errors import DiskFull, ImageMissing, StartFailed
 from paas.schedulers.allowed import check_settings
 from paas.schedulers.attached import deadline, how_it_ended, opened
-from paas.schedulers.base import Ended, ProcessSpec
-from paas.schedulers.engine import Engine
+from paas.schedulers.base import Exit, ProcessSpec
+from paas.schedulers.engine import HTTP_CONFLICT, TIMEOUT, Engine
 from paas.schedulers.execs import wait_for_exec
 from paas.schedulers.profile import container_settings
 from paas.schedulers.streams import read_frames
@@ -49,7 +49,7 @@ class Oven:
         self.config = baking_settings(self._plain, self._image, settings)
         check_baking(self.config, self._plain, settings)
 
-    def execute(self, container_id: str, output: Callable[[bytes], None], timeout: float) -> Ended:
+    def execute(self, container_id: str, output: Callable[[bytes], None], timeout: float) -> Exit:
         """Run the command in the container that waits; return how it ended.
 
         Raises StartFailed when it takes too long, DiskFull.
@@ -89,12 +89,15 @@ class Oven:
                 self._engine.api.remove_image(image)
             raise
 
-    def _end(self, container_id: str, status: int) -> Ended:
+    def _end(self, container_id: str, status: int) -> Exit:
         """End the container that waits, which knows then whether its memory was enough."""
         with self._engine.answering():
-            with suppress(APIError):  # the command has ended what waits
+            try:
                 self._engine.api.kill(container_id)
-            self._engine.api.wait(container_id)
+            except APIError as error:
+                if error.status_code != HTTP_CONFLICT:  # the command has ended what waits
+                    raise
+            self._engine.api.wait(container_id, timeout=TIMEOUT)
         return how_it_ended(self._engine, container_id, status)
 
 

@@ -33,7 +33,7 @@ from paas.schedulers import (
 from paas.schedulers.allowed import check_settings
 from paas.schedulers.base import (
     Beside,
-    Ended,
+    Exit,
     Listener,
     LogLine,
     Observed,
@@ -121,7 +121,7 @@ class DockerLocal:
         with ThreadPoolExecutor(min(PARALLEL, len(container_ids))) as pool:
             list(pool.map(stop_one, container_ids))
 
-    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> Ended:
+    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> Exit:
         self.create_network(spec.app)  # beforehand: a start that fails cuts the attached stream
         container_id = self._create(spec)
         try:
@@ -137,7 +137,7 @@ class DockerLocal:
         output: Callable[[bytes], None],
         timeout: float,
         made: Callable[[str], object],
-    ) -> Ended:
+    ) -> Exit:
         self.create_network(spec.app)  # as in run_once
         oven = baking.Oven(self._engine, self._settings, spec)
         container_id = self._create(oven.spec, oven.config)
@@ -187,7 +187,7 @@ class DockerLocal:
         streams: Streams,
         created: Callable[[str], object],
         beside: Beside | None = None,
-    ) -> Ended:
+    ) -> Exit:
         if beside:
             tools = attached_profile.tools_image(self._engine, self._settings)
             spec = replace(spec, image=tools, links=())  # it joins what the other is on

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from docker.errors import APIError, NotFound
 
-from paas.errors import StartFailed
+from paas.errors import EngineUnavailable, StartFailed
 from paas.schedulers import gate
 from paas.schedulers.attached import GRACE, POLL, follow_size, opened
 from paas.schedulers.base import Streams
@@ -17,7 +17,7 @@ from paas.schedulers.engine import HTTP_CONFLICT, Engine
 from paas.settings import Settings
 from paas.workers import shielded
 
-BEGINS = 5.0  # seconds within which an exec that was asked for begins
+BEGINS = 2.0  # seconds within which an exec that was asked for begins
 
 
 def run(  # noqa: PLR0913, PLR0917 - where, what, and what it is connected with
@@ -32,10 +32,14 @@ def run(  # noqa: PLR0913, PLR0917 - where, what, and what it is connected with
     waits = can_wait(engine, container_id, streams)
     command = gate.put_before_command(argv) if waits else argv
     exec_id = create_exec(engine, container_id, command, streams, environ)
+    begins = BEGINS
     try:
         return run_exec(engine, settings, exec_id, streams, waits=waits)
+    except EngineUnavailable:  # it was refused
+        begins = 0.0
+        raise
     finally:
-        end_exec(engine, container_id, exec_id)
+        end_exec(engine, container_id, exec_id, begins)
 
 
 def create_exec(
@@ -99,44 +103,54 @@ def wait_for_exec(engine: Engine, exec_id: str) -> int:
         time.sleep(POLL)
 
 
-def end_exec(engine: Engine, container_id: str, exec_id: str) -> None:
-    """End what an exec started if it still runs: the engine leaves it behind."""
+def end_exec(engine: Engine, container_id: str, exec_id: str, begins: float) -> None:
+    """End what an exec started if it still runs: the engine leaves it behind.
+
+    It is waited for `begins` seconds: a start that was asked for happens although nobody waits.
+    """
     with shielded(), engine.answering():
-        pid = _pid_of(engine, exec_id)
-        if pid and _is_in(pid, container_id):
+        if pid := _pid_of(engine, exec_id, time.monotonic() + begins):
             _end_group(pid, container_id)
 
 
-def _pid_of(engine: Engine, exec_id: str) -> int:
+def _pid_of(engine: Engine, exec_id: str, deadline: float) -> int:
     """Return the pid of what an exec runs, 0 when it has ended or does not begin.
 
-    A start that was asked for happens although nobody waits for it, and what it starts is there
-    a moment before the engine knows its pid.
+    What it starts is there a moment before the engine knows its pid.
     """
-    deadline = time.monotonic() + BEGINS
-    while time.monotonic() < deadline:
+    while True:
         try:
             seen = engine.api.exec_inspect(exec_id)
         except NotFound:  # its container is gone
             return 0
-        if seen["ExitCode"] is not None:
-            return 0
         if seen["Running"] and seen["Pid"]:
             return int(seen["Pid"])
+        if seen["ExitCode"] is not None or time.monotonic() >= deadline:
+            return 0
         time.sleep(POLL)
-    return 0
 
 
 def _end_group(pid: int, container_id: str) -> None:
     """Send HUP, then KILL to the process group: runc makes what it execs a session of its own."""
     for kind in (signal.SIGHUP, signal.SIGKILL):
         deadline = time.monotonic() + GRACE
-        with suppress(ProcessLookupError):
-            os.killpg(pid, kind)
-        while _is_in(pid, container_id) and time.monotonic() < deadline:
+        if _has_members(pid, container_id):
+            with suppress(ProcessLookupError):
+                os.killpg(pid, kind)
+        while _has_members(pid, container_id) and time.monotonic() < deadline:
             time.sleep(POLL)
-        if not _is_in(pid, container_id):
-            return
+
+
+def _has_members(group: int, container_id: str) -> bool:
+    """Whether a process of this container is in the group: its leader may be gone before others."""
+    pids = (int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit())
+    return any(_is_in(pid, container_id) for pid in pids if _group_of(pid) == group)
+
+
+def _group_of(pid: int) -> int | None:
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return None
 
 
 def _is_in(pid: int, container_id: str) -> bool:

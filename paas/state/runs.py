@@ -60,17 +60,26 @@ class SqliteRuns:
             raise NotFound(f"{run.process} is not wanted any more")
         return _run(row)
 
-    def end(self, run: Run, status: int | None, error: str = "", output: str = "") -> None:
+    def explain(self, run: Run, why: str) -> None:
+        """Say beforehand why somebody ends it."""
         with self._database.write():
-            if not self._finish(run, status, error, output):
-                return
-            if run.kind is RunKind.CRON and (status != 0 or error):
-                self._tell(run, status, error)
+            self._database.execute(
+                "UPDATE runs SET error = ?2 WHERE id = ?1 AND finished_at IS NULL", run.id, why
+            )
+
+    def end(self, run: Run, status: int | None, error: str = "", output: str = "") -> str:
+        with self._database.write():
+            ended = self._finish(run, status, error, output)
+            if ended is None:
+                return error
+            if run.kind is RunKind.CRON and ended.has_failed:
+                self._tell(ended)
             self._database.execute(
                 "DELETE FROM runs WHERE app_id = ?1 AND finished_at < ?2 AND id NOT IN"
                 " (SELECT id FROM runs WHERE app_id = ?1 ORDER BY id DESC LIMIT ?3)",
                 *(run.app_id, time.time() - SEEN, KEPT),
             )
+            return ended.error
 
     def open(self, app: int | None = None) -> tuple[Run, ...]:
         rows = self._database.rows(
@@ -115,17 +124,18 @@ class SqliteRuns:
         assert row is not None  # noqa: S101 - for the type checker: RETURNING gives a row
         return _run(row)
 
-    def _finish(self, run: Run, status: int | None, error: str, output: str) -> bool:
-        return bool(
-            self._database.execute(
-                "UPDATE runs SET finished_at = ?2, status = ?3, error = ?4, output = ?5,"
-                " address = NULL, pid = NULL WHERE id = ?1 AND finished_at IS NULL",
-                *(run.id, time.time(), status, error, output),
-            )
+    def _finish(self, run: Run, status: int | None, error: str, output: str) -> Run | None:
+        """Write how it ended; what somebody explained goes before `error`. None: it is known."""
+        row = self._database.row(
+            "UPDATE runs SET finished_at = ?2, status = ?3, output = ?5, address = NULL,"  # noqa: S608 - constant
+            " pid = NULL, error = CASE error WHEN '' THEN ?4 ELSE error END"
+            f" WHERE id = ?1 AND finished_at IS NULL RETURNING {COLUMNS}",
+            *(run.id, time.time(), status, error, output),
         )
+        return _run(row) if row else None
 
-    def _tell(self, run: Run, status: int | None, error: str) -> None:
-        why = error or f"exited with code {status}"
+    def _tell(self, run: Run) -> None:
+        why = run.error or f"exited with code {run.status}"
         write_line(self._database, run.app_id, f"{_title(run)} failed: {why}")
         queue_notice(
             self._database,
@@ -134,7 +144,7 @@ class SqliteRuns:
             job=run.job,
             command=run.command,
             run=run.process,
-            status=status,
+            status=run.status,
             reason=why,
         )
 

@@ -83,7 +83,7 @@ def test_a_wall_that_was_met_is_shown_with_what_opens_it(paas: Person, shop: App
 def test_a_process_out_of_memory_is_told_the_way_out(paas: Person, shop: App) -> None:
     container = paas.scheduler.running[only_container(paas)]
     container.seen = replace(container.seen, oom_killed=True)
-    assert "security:set shop memory 1024m" in paas("ps:report", "shop").err
+    assert "resource:limit --process-type web --memory 1024m shop" in paas("ps:report", "shop").err
 
 
 def test_old_and_new_processes_are_both_shown(paas: Person, shop: App) -> None:

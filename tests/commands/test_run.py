@@ -1,11 +1,17 @@
 import json
+import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from paas import oneoff
 from paas.commands.debug import mask
 from paas.model import App
 from paas.schedulers.base import Beside
+from tests.builders import ready_store
 from tests.commands.conftest import Person
+from tests.contracts.engines import until
 from tests.fakes.engine import Program
 
 SAYS = "say something"
@@ -34,15 +40,40 @@ def test_a_command_out_of_memory_says_so_and_keeps_its_status(paas: Person, shop
     typed = paas("run", "shop", SAYS)
     assert typed.status == 137
     assert "The command was ended: it was out of memory (limit 512 MB)" in typed.err
-    assert "security:set shop memory 1024m" in typed.err
+    assert "resource:limit --process-type run --memory 1024m shop" in typed.err
     [run] = paas.store.runs.list(shop.id)
     assert (run.status, run.error) == (137, "it was out of memory (limit 512 MB)")
 
 
-def test_a_command_over_its_time_says_so_and_keeps_its_status(paas: Person, shop: App) -> None:
-    typed = paas("run", "--ttl-seconds", "1", "shop", "sleep 1; exit 3")
-    assert typed.status == 3
-    assert "The command was ended: it did not end within 1 s" in typed.err
+def test_a_command_that_lost_a_process_to_its_memory_was_not_ended_by_it(
+    paas: Person, shop: App
+) -> None:
+    paas.scheduler.programs[SAYS] = Program(exit_code=1, oom_killed=True)
+    typed = paas("run", "shop", SAYS)
+    assert (typed.status, typed.err) == (1, "")
+    assert paas.store.runs.list(shop.id)[0].error == ""
+
+
+@pytest.mark.parametrize(("status", "told"), [(143, True), (0, False)])
+def test_who_holds_a_command_that_another_ends_is_told_why(
+    paas: Person, shop: App, tmp_path: Path, status: int, *, told: bool
+) -> None:
+    over = tmp_path / "over"
+
+    def end() -> None:
+        platform = replace(paas.platform, store=ready_store(paas.settings))
+        [run] = until(lambda: platform.store.runs.open(shop.id), bool)
+        oneoff.stop(platform, run, "it was stopped by ben")
+        over.touch()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    line = f"until test -e {over}; do sleep 0.01; done; exit {status}"
+    typed = paas("run", "shop", line)
+    ending.join()
+    assert typed.status == status
+    assert ("The command was ended: it was stopped by ben" in typed.err) == told
+    assert paas.store.runs.list(shop.id)[0].error == "it was stopped by ben"
 
 
 @pytest.mark.parametrize(

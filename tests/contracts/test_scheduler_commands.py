@@ -6,7 +6,7 @@ import pytest
 
 from paas.errors import ImageMissing, NotFound, StartFailed
 from paas.model import ProcessState, SecurityOptions
-from paas.schedulers.base import Ended
+from paas.schedulers.base import Exit
 from tests.contracts.engines import until
 from tests.contracts.scheduler_world import (
     BAKES,
@@ -50,7 +50,7 @@ def test_what_fails_in_the_oven_or_is_too_slow_makes_no_image(world: World) -> N
     images: list[str] = []
     output: list[bytes] = []
     ended = world.scheduler.bake(world.spec(EXITS), output.append, 30, images.append)
-    assert ended == Ended(3)
+    assert ended == Exit(3)
     assert b"".join(output) == b"oops\n"
     with pytest.raises(StartFailed, match="did not end within 1 s"):
         world.scheduler.bake(world.spec(IGNORES_TERM), output.append, 1, images.append)
@@ -65,9 +65,9 @@ def test_a_command_that_takes_too_much_memory_is_known_by_it(world: World, files
     limit = 64 * 1024 * 1024
     spec = replace(world.spec(EATS), options=SecurityOptions(memory=limit))
     images: list[str] = []
-    assert world.scheduler.run_once(spec, lambda _: None, 30) == Ended(5, limit)
-    assert world.scheduler.bake(spec, lambda _: None, 30, images.append) == Ended(5, limit)
-    assert world.scheduler.attach(spec, files.streams, lambda _: None) == Ended(5, limit)
+    assert world.scheduler.run_once(spec, lambda _: None, 30) == Exit(5, limit)
+    assert world.scheduler.bake(spec, lambda _: None, 30, images.append) == Exit(5, limit)
+    assert world.scheduler.attach(spec, files.streams, lambda _: None) == Exit(5, limit)
     assert (images, world.scheduler.containers()) == ([], ())
 
 

@@ -55,7 +55,7 @@ class Running:
 
 def memory_of(spec: ProcessSpec) -> int:
     """Return the limit of its memory in bytes."""
-    return spec.options.memory or 512 * 1024 * 1024
+    return spec.resources.memory or spec.options.memory or 512 * 1024 * 1024
 
 
 class FakeEngine:

@@ -13,7 +13,7 @@ from paas.network import Link, SharedNetwork
 from paas.schedulers.base import (
     Beside,
     Change,
-    Ended,
+    Exit,
     Listener,
     LogLine,
     Observed,
@@ -138,7 +138,7 @@ class FakeScheduler(FakeEngine):
                 ended(container_id)
             self._remove(container_id)
 
-    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> Ended:
+    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> Exit:
         self._answer()
         self.ran.append(spec)
         program = self.programs.get(spec.command, Program(exit_code=0))
@@ -155,7 +155,7 @@ class FakeScheduler(FakeEngine):
         output: Callable[[bytes], None],
         timeout: float,
         made: Callable[[str], object],
-    ) -> Ended:
+    ) -> Exit:
         if self.images is not None and spec.image not in self.images:
             raise ImageMissing(f"No such image: {spec.image}", hint=f"ps:rebuild {spec.app.name}")
         ended = self.run_once(spec, output, timeout)
@@ -225,7 +225,7 @@ class FakeScheduler(FakeEngine):
         streams: Streams,
         created: Callable[[str], object],
         beside: Beside | None = None,
-    ) -> Ended:
+    ) -> Exit:
         self._answer()
         program = self.programs.get(spec.command, Program(status=None))
         if program.refused:
@@ -238,7 +238,7 @@ class FakeScheduler(FakeEngine):
             if spec.command in self.programs:
                 os.write(streams.stdout, "".join(f"{x}\n" for x in program.stdout).encode())
                 return _ended(spec, program)
-            return Ended(_run_here(("sh", "-c", spec.command or "exit 1"), streams))
+            return Exit(_run_here(("sh", "-c", spec.command or "exit 1"), streams))
         finally:
             self._remove(container_id)
 
@@ -298,8 +298,9 @@ class FakeScheduler(FakeEngine):
         self.stored.pop(name, None)
 
 
-def _ended(spec: ProcessSpec, program: Program) -> Ended:
-    return Ended(program.exit_code or 0, memory_of(spec) if program.oom_killed else 0)
+def _ended(spec: ProcessSpec, program: Program) -> Exit:
+    status = program.exit_code or 0
+    return Exit(status, memory_of(spec) if status and program.oom_killed else 0)
 
 
 def _run_here(argv: Sequence[str], streams: Streams) -> int:

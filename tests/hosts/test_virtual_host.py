@@ -144,7 +144,7 @@ def test_an_app_out_of_memory_is_recognised(host: VirtualMachine) -> None:
     status, text = push(host, "greedy", fill)
     assert status != 0
     assert "out of memory (limit 512 MB)" in text
-    assert "security:set greedy memory 1024m" in text
+    assert "resource:limit --process-type web --memory 1024m greedy" in text
     text = host.type("paas run hello tail /dev/zero 2>&1; echo status $?")
     assert "it was out of memory (limit 512 MB)" in text
     assert "status 137" in text

@@ -76,7 +76,7 @@ def test_who_runs_out_of_memory_is_told_so_and_how_to_get_more(paas: Instance, s
     for done in (here, shop.ssh.run("run", "shop", "tail", "/dev/zero")):
         assert (done.returncode, done.stdout) == (137, "")
         assert "The command was ended: it was out of memory (limit 512 MB)" in done.stderr
-        assert "Try: security:set shop memory 1024m" in done.stderr
+        assert "Try: resource:limit --process-type run --memory 1024m shop" in done.stderr
 
 
 def test_a_gigabyte_comes_out_of_a_command_unchanged(shop: Git) -> None:
@@ -238,7 +238,9 @@ def test_a_detached_command_runs_on_and_its_output_is_kept(paas: Instance, shop:
 def test_a_command_ends_when_its_time_is_over_or_somebody_stops_it(
     paas: Instance, shop: Git
 ) -> None:
-    assert shop.ssh.run("run", "--ttl-seconds", "1", "shop", "sleep", "600").returncode != 0
+    done = shop.ssh.run("run", "--ttl-seconds", "1", "shop", "sleep", "600")
+    assert done.returncode != 0
+    assert "The command was ended: it did not end within 1 s" in done.stderr
     shop.ssh.run("run:detached", "shop", "sleep", "600")
     assert "is stopped" in shop.ssh.run("run:stop", "shop").stdout
 

@@ -59,6 +59,15 @@ def test_it_ends_once_and_the_first_word_holds(store: SqliteStore, app: App) -> 
         store.runs.started(run, "c" * 64)
 
 
+def test_what_was_explained_before_the_end_holds(store: SqliteStore, app: App) -> None:
+    run = store.runs.begin(app, ERRAND, 1, has_address=True)
+    store.runs.explain(run, "it was stopped by ben")
+    assert store.runs.end(run, 143, "it was interrupted") == "it was stopped by ben"
+    store.runs.explain(run, "too late")
+    ended = store.runs.get(app.id, run.id)
+    assert (ended.status, ended.error) == (143, "it was stopped by ben")
+
+
 def test_of_those_that_are_over_the_newest_are_kept(
     store: SqliteStore, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:

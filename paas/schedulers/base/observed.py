@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from paas.model import ProcessState
 
+KILLED = 137  # the exit status of what KILL ended (128 + its number)
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -24,11 +26,16 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class Ended:
+class Exit:
     """How a command ended that was run to its end."""
 
-    status: int  # its exit status
+    status: int
     memory: int = 0  # the limit in bytes, if it failed and the kernel had killed a process for it
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Whether that ended it: it may as well have failed long after another of its processes."""
+        return self.memory > 0 and self.status == KILLED
 
 
 @dataclass(frozen=True)

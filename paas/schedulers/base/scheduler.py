@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from paas.model import App, Finding
 from paas.network import Link, SharedNetwork
 from paas.schedulers.base.events import Watch
-from paas.schedulers.base.observed import Ended, Listener, LogLine, Observed, Usage
+from paas.schedulers.base.observed import Exit, Listener, LogLine, Observed, Usage
 from paas.schedulers.base.process import ProcessSpec
 from paas.schedulers.base.streams import Beside, Streams
 
@@ -78,7 +78,7 @@ class Scheduler(Protocol):
         `ended` gets the id of each that has ended, before it is removed, in any thread.
         """
 
-    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> Ended:
+    def run_once(self, spec: ProcessSpec, output: Callable[[bytes], None], timeout: float) -> Exit:
         """Run one container to its end with the same walls; return how it ended; remove it."""
 
     def bake(
@@ -87,7 +87,7 @@ class Scheduler(Protocol):
         output: Callable[[bytes], None],
         timeout: float,
         made: Callable[[str], object],
-    ) -> Ended:
+    ) -> Exit:
         """As run_once(), but its files stay: on exit 0 `made` gets the id of an image with them.
 
         It runs as root without capabilities, on a writable root, with the same walls otherwise,
@@ -130,7 +130,7 @@ class Scheduler(Protocol):
         streams: Streams,
         created: Callable[[str], object],
         beside: Beside | None = None,
-    ) -> Ended:
+    ) -> Exit:
         """Run one container to its end with the caller's streams; return how it ended.
 
         `created` gets its id before it starts. However this ends, by a signal too, the container

@@ -57,8 +57,14 @@ class Runs(Protocol):
         Raises NotFound if it is not wanted any more.
         """
 
-    def end(self, run: Run, status: int | None, error: str = "", output: str = "") -> None:
-        """Say that it is over, once; a job of cron that failed becomes a notice and a line."""
+    def explain(self, run: Run, why: str) -> None:
+        """Say beforehand why somebody ends it."""
+
+    def end(self, run: Run, status: int | None, error: str = "", output: str = "") -> str:
+        """Say that it is over, once; a job of cron that failed becomes a notice and a line.
+
+        Return why it did not end by itself: what was explained goes before `error`.
+        """
 
     def open(self, app: int | None = None) -> tuple[Run, ...]:
         """Return what is not over yet, of one app or of all."""
