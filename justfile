@@ -41,9 +41,9 @@ fix:
     .venv/bin/ruff format .
     .venv/bin/ruff check --fix .
 
-# The engine's contract suites on another engine, a Debian suite's, nested in a container: `engines forky`.
-engines suite="trixie":
-    {{python}} -m tests.nested_engine {{suite}} {{python}} -m pytest tests/contracts -m engine
+# The engine's contract suites on another Debian's engine, nested in a container: `engines forky containerd`.
+engines suite="trixie" store="classic":
+    {{python}} -m tests.nested_engine {{suite}} {{store}} {{python}} -m pytest tests/contracts -m engine
 
 # Make the lock files anew from pyproject.toml, with hashes.
 lock:

@@ -2,10 +2,13 @@
 
 Run as a program it runs a command with PAAS_TEST_ENGINES naming the nested engine:
 
-    python -m tests.nested_engine trixie python -m pytest tests/contracts
+    python -m tests.nested_engine trixie classic python -m pytest tests/contracts
+
+The store is where it keeps images: `classic`, or `containerd`, which Engine 29 takes by itself.
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -25,6 +28,7 @@ from paas.engine_api import api_version
 from paas.settings import Settings
 
 SUITE = "trixie"  # Debian 13: Engine 26.1
+STORES = ("classic", "containerd")
 STACKS = ("paas/stack:trixie", "paas/stack-build:trixie")
 WAIT = 60.0
 STANDS_STILL = 'Acquire::Check-Valid-Until "false"'  # a mirror may: lists of a suite to come expire
@@ -41,12 +45,14 @@ START = """
 for controller in /sys/fs/cgroup /sys/fs/cgroup/*; do
     mount -o remount,rw,bind "$controller" 2>/dev/null || true
 done
+mkdir -p /etc/docker
+echo "$DAEMON_JSON" > /etc/docker/daemon.json
 exec dockerd --host unix:///nested/docker.sock
 """
 
 
 @contextlib.contextmanager
-def nested_engine(suite: str = SUITE) -> Iterator[str]:
+def nested_engine(suite: str = SUITE, store: str = "classic") -> Iterator[str]:
     """Start an engine of its own and yield its address; remove all of it at the end."""
     folder = Path(tempfile.mkdtemp(prefix="paas-nested-", dir="/var/tmp"))
     with contextlib.closing(docker.APIClient()) as outer:
@@ -54,6 +60,7 @@ def nested_engine(suite: str = SUITE) -> Iterator[str]:
         made = outer.create_container(
             image,
             ["/bin/sh", "-c", START],
+            environment={"DAEMON_JSON": _daemon_json(store)},
             host_config=_host_config(outer, folder),
             labels={"paas.test": "nested-engine"},
         )
@@ -82,6 +89,11 @@ def _ensure_image(outer: docker.APIClient, suite: str) -> str:
         made = rootfs.RootFs(name, "test-engine", packages)
         rootfs.make_image(Settings(suite=suite), made, None, print)
     return name
+
+
+def _daemon_json(store: str) -> str:
+    """Return the engine's configuration; STORES are the stores."""
+    return json.dumps({"features": {"containerd-snapshotter": bool(STORES.index(store))}})
 
 
 def _host_config(outer: docker.APIClient, folder: Path) -> dict[str, object]:
@@ -129,6 +141,6 @@ def copy_image(name: str, address: str) -> None:
 
 
 if __name__ == "__main__":
-    with nested_engine(sys.argv[1]) as running:
+    with nested_engine(*sys.argv[1:3]) as running:
         environ = {**os.environ, "PAAS_TEST_ENGINES": running}
-        sys.exit(subprocess.run(sys.argv[2:], env=environ, check=False).returncode)
+        sys.exit(subprocess.run(sys.argv[3:], env=environ, check=False).returncode)

@@ -51,6 +51,15 @@ def keep_image(api: APIClient, settings: Settings, app: App, image: str) -> Imag
     return made
 
 
+def size_of(api: APIClient, image: str) -> int:
+    """Return how many bytes the files of an image take.
+
+    They are added up by layer: what the containerd store says of an image is its packed size.
+    """
+    layers = api.history(image)  # type: ignore[no-untyped-call] # its stub lacks types
+    return sum(int(layer["Size"]) for layer in layers)
+
+
 def _describe(api: APIClient, image: str) -> Image:
     """Return the image as the engine knows it."""
     try:
@@ -61,7 +70,7 @@ def _describe(api: APIClient, image: str) -> Image:
     ports = (port.split("/") for port in config.get("ExposedPorts") or {})
     return Image(
         id=found["Id"],
-        size=found["Size"],
+        size=size_of(api, found["Id"]),
         exposed=tuple(sorted(int(number) for number, kind in ports if kind == "tcp")),
         volumes=tuple(sorted(config.get("Volumes") or {})),
         command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),

@@ -10,19 +10,18 @@ from typing import Any, BinaryIO
 from docker import APIClient
 from docker.errors import ImageNotFound
 
-from paas.build import loaded
+from paas.build import loaded, trim
 from paas.build.app_images import MAX_IMAGE, image_name, keep_image, named_images, repository
 from paas.build.apt_cache import apt_cache_url
 from paas.build.base import BuildPlan
 from paas.build.buildpack import Buildpack, Stack, detect, load
-from paas.build.cache import own_records, read_ledger, trim, write_ledger
 from paas.build.check import check_apt_cache, check_stack
 from paas.build.context import Context, make_context
 from paas.build.dockerfile import CA_FILE, CONTEXT, Checked, Rules, check_dockerfile
 from paas.build.engine_build import BuildRequest, run_build
 from paas.build.explain import explain
 from paas.build.images import load_images, save_images
-from paas.build.leftovers import forget_contexts, note_steps, take_notes
+from paas.build.leftovers import note_steps, take_notes
 from paas.build.limits import check_limits, limited
 from paas.build.orphans import remove_orphans
 from paas.build.patience import bounded
@@ -129,18 +128,14 @@ class EngineBuilder:
     def tidy(self) -> None:
         """Remove from the engine's cache what earlier builds left there. Raises Unavailable.
 
-        Asked only after builds: the engine adds up all its disk use for the answer.
+        Asked only after builds: old engines add up all their disk use for the answer.
         """
         notes, spans = take_notes(self._settings.run / "contexts")
         if not notes:
             return
         ledger = self._settings.root / "build-cache.json"
         with engine(self._settings) as client:
-            records = client.api.df()["BuildCache"] or ()
-            forget_contexts(spans, client.api, records)
-            ours = (read_ledger(ledger) | own_records(spans, records)) & {r["ID"] for r in records}
-            gone = trim(client.api, ours, records, self._settings.cache_budget)
-        write_ledger(ledger, ours - set(gone))
+            trim.tidy(client.api, spans, ledger, self._settings.cache_budget)
         for note in notes:
             note.unlink(missing_ok=True)
 

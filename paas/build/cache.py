@@ -3,7 +3,7 @@
 The engine does not say whose a record is, and instances share it. A record of ours was created
 while a step of our own build ran, and names its command where it has one; two candidates for one
 step mean that builds overlapped, and neither is touched. Ids are kept in a ledger, and pruned one
-by one.
+by one (trim.py).
 """
 
 import json
@@ -16,11 +16,11 @@ from docker import APIClient
 
 from paas.build.leftovers import Span, nanoseconds
 
-ROUNDS = 5  # a record goes only after those that were made on top of it
 FLAGS = re.compile(r"^(?:--\S+\s+)+")
 ENOUGH = 60  # characters of a command that tell it from others of the same moment
 EXECS = ("mount / from exec ", "cached mount ")
-FILES = "fileop target"
+FILES = "fileop target"  # on Engine 20.10; later ones name the step
+CONTAINERD = "io.containerd.snapshotter.v1"
 Record = Mapping[str, Any]
 
 
@@ -37,7 +37,7 @@ def own_records(spans: Collection[Span], records: Sequence[Record]) -> frozenset
             roots = [r for r in ours if r["Description"].startswith(EXECS[0])]
             found |= {r["ID"] for r in ours} if len(roots) == 1 else set()
         else:
-            files = [r for r in made if r["Description"].startswith(FILES)]
+            files = [r for r in made if r["Description"] in {FILES, name}]
             found |= {r["ID"] for r in files} if len(files) == 1 else set()
     return frozenset(found)
 
@@ -54,26 +54,32 @@ def write_ledger(file: Path, ids: Collection[str]) -> None:
     new.replace(file)
 
 
-def trim(api: APIClient, ids: Collection[str], records: Sequence[Record], budget: int) -> list[str]:
-    """Remove what was not used for longest until the rest fits; return what went.
+def read_records(api: APIClient) -> Sequence[Record]:
+    """Return the whole cache of the engine. Raises docker's and requests' errors.
 
-    What an image or a build uses costs nothing, or stays. Raises docker's errors.
+    Without `type` (Engine API 1.42; older ones do not know it) all disk use is added up, and
+    images that are just being made are an error with the containerd store.
     """
-    ours = [r for r in records if r["ID"] in ids and not r["InUse"] and not r["Shared"]]
-    ours.sort(key=lambda record: record.get("LastUsedAt") or record["CreatedAt"])
-    over, gone = sum(record["Size"] for record in ours) - budget, list[str]()
-    for _ in range(ROUNDS):
-        before = len(gone)
-        for record in [r for r in ours if r["ID"] not in gone]:
-            if over <= 0:
-                return gone
-            deleted = api.prune_builds(filters={"id": [record["ID"]]}, all=True)  # type: ignore[arg-type] # lacks id
-            if record["ID"] in (deleted.get("CachesDeleted") or ()):
-                gone.append(record["ID"])
-                over -= record["Size"]
-        if len(gone) == before:
-            break
-    return gone
+    url = f"{api.base_url}/v{api.api_version}/system/df"
+    answer = api.get(url, params={"type": "build-cache"})
+    answer.raise_for_status()
+    return tuple(answer.json()["BuildCache"] or ())
+
+
+def uses_containerd(api: APIClient) -> bool:
+    """Whether the engine keeps images in containerd: Engine 29 does so unless told otherwise."""
+    return ["driver-type", CONTAINERD] in (api.info().get("DriverStatus") or ())
+
+
+def removable(
+    records: Sequence[Record], ids: Collection[str], *, has_containerd: bool
+) -> tuple[Record, ...]:
+    """Return those of these ids that no build uses and that take room of their own.
+
+    What an image has too costs nothing, and says `Shared`; with containerd others say so as well.
+    """
+    unused = (record for record in records if record["ID"] in ids and not record["InUse"])
+    return tuple(record for record in unused if has_containerd or not record["Shared"])
 
 
 def _plain(text: str) -> str:

@@ -5,7 +5,7 @@ say whose they are. What does is the time: a record of ours was created while ou
 for it ran, which BuildKit tells to the nanosecond. Two candidates for one step mean that two builds
 overlapped: both records stay, for a lost cache is nothing, but another's record is not ours.
 
-Looking them up makes the engine add up all its disk use, so it is done in the background, from
+Looking them up makes old engines add up all their disk use, so it is done in the background, from
 notes that each build leaves in a file.
 """
 
@@ -15,8 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from docker import APIClient
 
 from paas.build.progress import CONTEXT_VERTICES
 
@@ -40,14 +38,9 @@ def take_notes(directory: Path) -> tuple[tuple[Path, ...], tuple[Span, ...]]:
     return notes, tuple((name, start, end) for name, start, end in spans)
 
 
-def forget_contexts(
-    spans: Iterable[Span], api: APIClient, records: Sequence[Mapping[str, Any]]
-) -> int:
-    """Remove the records of these contexts, by id; return how many. Raises docker's errors."""
-    ours = [found for span in spans if (found := record_of(span, records))]
-    for record in ours:
-        api.prune_builds(filters={"id": [record]}, all=True)  # type: ignore[arg-type] # lacks id
-    return len(ours)
+def contexts_of(spans: Iterable[Span], records: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the ids of the records of the contexts that these steps received and unpacked."""
+    return frozenset(found for span in spans if (found := record_of(span, records)))
 
 
 def record_of(span: Sequence[Any], records: Sequence[Mapping[str, Any]]) -> str | None:

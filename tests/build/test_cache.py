@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from paas.build.cache import own_records, read_ledger, trim, write_ledger
+from paas.build.cache import own_records, read_ledger, removable, write_ledger
+from paas.build.trim import trim
 
 SECOND = 1_000_000_000
 START = 1_795_000_000 * SECOND
@@ -38,6 +39,7 @@ def test_two_candidates_are_nobody_s() -> None:
     files = [record("a", "fileop target"), record("b", "fileop target")]
     assert own_records([COPY], files) == frozenset()
     assert own_records([COPY], files[:1]) == {"a"}
+    assert own_records([COPY], [record("c", COPY[0]), record("d", "[x 1/1] COPY . /")]) == {"c"}
 
 
 class Engine:
@@ -56,9 +58,12 @@ class Engine:
         return {"CachesDeleted": [record], "SpaceReclaimed": 100}
 
 
-def trimmed(engine: Engine, records: list[dict[str, Any]], budget: int) -> list[str]:
+def trimmed(
+    engine: Engine, records: list[dict[str, Any]], budget: int, target: int | None = None
+) -> list[str]:
     ids = [r["ID"] for r in records if r["ID"] != "foreign"]
-    return trim(cast("Any", engine), ids, records, budget)
+    ours = removable(records, ids, has_containerd=False)
+    return trim(cast("Any", engine), ours, budget, budget if target is None else target)
 
 
 def test_what_was_not_used_for_longest_goes_until_the_rest_fits() -> None:
@@ -68,10 +73,19 @@ def test_what_was_not_used_for_longest_goes_until_the_rest_fits() -> None:
     assert trimmed(Engine(), records, 0) == ["a", "b", "c"]
 
 
+def test_where_each_removal_costs_it_is_done_rarely_and_then_more_of_it() -> None:
+    records = [record(name, MOUNT, at) for name, at in (("c", 3), ("a", 1), ("b", 2))]
+    assert trimmed(Engine(), records, 300, target=150) == []
+    assert trimmed(Engine(), records, 299, target=150) == ["a", "b"]
+
+
 def test_foreign_shared_and_used_records_are_left_alone() -> None:
     records = [record("foreign", MOUNT), record("used", MOUNT, InUse=True)]
     records += [record("shared", MOUNT, Shared=True), record("mine", MOUNT)]
     assert trimmed(Engine(), records, 0) == ["mine"]
+    ids = {"shared", "used", "mine"}
+    kept = removable(records, ids, has_containerd=True)
+    assert [record["ID"] for record in kept] == ["shared", "mine"]
 
 
 def test_a_record_goes_after_those_on_top_of_it_and_never_for_ever() -> None:

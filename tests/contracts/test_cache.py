@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from paas.build import orphans
-from paas.build.cache import read_ledger
+from paas.build.cache import read_ledger, read_records
 from tests.contracts.engines import ENGINES
 from tests.contracts.workshop import BLOG, SHOP, Workshop, open_workshop
 
@@ -33,7 +33,7 @@ def steps(name: str) -> str:
 
 def sizes(workshop: Workshop) -> dict[str, int]:
     ledger = read_ledger(workshop.settings.root / "build-cache.json")
-    return {r["ID"]: r["Size"] for r in workshop.api.df()["BuildCache"] if r["ID"] in ledger}
+    return {r["ID"]: r["Size"] for r in read_records(workshop.api) if r["ID"] in ledger}
 
 
 def test_own_cache_is_kept_to_its_budget_and_another_instance_s_is_not_touched(

@@ -10,7 +10,9 @@ from uuid import uuid4
 import pytest
 
 from paas.build import app_images as module
+from paas.build.app_images import size_of
 from paas.build.base import BuildPlan
+from paas.build.cache import read_records, uses_containerd
 from paas.build.leftovers import record_of
 from paas.build.room import Room
 from paas.errors import BuildFailed, Cancelled
@@ -102,7 +104,8 @@ def test_the_certificates_leave_nothing_in_the_image(workshop: Workshop) -> None
     assert "paas-ca" not in str(config)
     made = workshop.build("FROM paas/stack\nRUN true\n")[0]
     stack = workshop.api.inspect_image(workshop.settings.stack)  # type: ignore[no-untyped-call] # docker's stubs
-    assert made.size == stack["Size"]
+    # The containerd store counts the folder of a layer in which there is nothing.
+    assert made.size - size_of(workshop.api, stack["Id"]) in {0, 4096}
 
 
 def test_a_variable_of_the_image_wins_over_ours(workshop: Workshop) -> None:
@@ -176,14 +179,15 @@ def test_tidying_up_removes_own_contexts_and_nothing_else(
         left = {r["ID"]: r["Description"] for r in records(workshop)}
     assert (len(theirs), len(own)) == (2, 2)
     assert theirs <= left.keys()
-    assert not own & left.keys()
+    # Where each removal costs, they wait for the budget: tests/contracts/test_cache.py.
+    assert own & left.keys() == (own if uses_containerd(workshop.api) else set())
     assert sum(d.startswith("cached mount") and name in d for d in left.values()) == 2
     assert "Dependencies: cached" in workshop.build(text, {"requirements.txt": name})[1]
 
 
 def records(workshop: Workshop) -> list[dict[str, Any]]:
     """Return the engine's build cache as it is now."""
-    return list(workshop.api.df()["BuildCache"])
+    return [dict(record) for record in read_records(workshop.api)]
 
 
 def contexts(workshop: Workshop) -> set[str | None]:
