@@ -42,8 +42,8 @@ fix:
     .venv/bin/ruff check --fix .
 
 # The engine's contract suites on another Debian's engine, nested in a container: `engines forky containerd`.
-engines suite="trixie" store="classic":
-    {{python}} -m tests.nested_engine {{suite}} {{store}} {{python}} -m pytest tests/contracts -m engine
+engines suite="trixie" kind="classic":
+    {{python}} -m tests.nested_engine {{suite}} {{kind}} {{python}} -m pytest tests/contracts -m engine
 
 # Make the lock files anew from pyproject.toml, with hashes.
 lock:

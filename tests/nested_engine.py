@@ -4,7 +4,8 @@ Run as a program it runs a command with PAAS_TEST_ENGINES naming the nested engi
 
     python -m tests.nested_engine trixie classic python -m pytest tests/contracts
 
-The store is where it keeps images: `classic`, or `containerd`, which Engine 29 takes by itself.
+The kind says how it is set up: `classic`; `containerd` keeps images there, as Engine 29 does by
+itself; `remapped` has users of its own, and live-restore.
 """
 
 import contextlib
@@ -28,7 +29,12 @@ from paas.engine_api import api_version
 from paas.settings import Settings
 
 SUITE = "trixie"  # Debian 13: Engine 26.1
-STORES = ("classic", "containerd")
+STORE = "containerd-snapshotter"
+KINDS: dict[str, dict[str, object]] = {
+    "classic": {"features": {STORE: False}},
+    "containerd": {"features": {STORE: True}},
+    "remapped": {"features": {STORE: False}, "userns-remap": "dockremap", "live-restore": True},
+}
 STACKS = ("paas/stack:trixie", "paas/stack-build:trixie")
 WAIT = 60.0
 STANDS_STILL = 'Acquire::Check-Valid-Until "false"'  # a mirror may: lists of a suite to come expire
@@ -45,6 +51,8 @@ START = """
 for controller in /sys/fs/cgroup /sys/fs/cgroup/*; do
     mount -o remount,rw,bind "$controller" 2>/dev/null || true
 done
+groupadd --system dockremap && useradd --system --gid dockremap dockremap
+echo dockremap:1000000:1000000 | tee /etc/subuid > /etc/subgid
 mkdir -p /etc/docker
 echo "$DAEMON_JSON" > /etc/docker/daemon.json
 exec dockerd --host unix:///nested/docker.sock
@@ -52,7 +60,7 @@ exec dockerd --host unix:///nested/docker.sock
 
 
 @contextlib.contextmanager
-def nested_engine(suite: str = SUITE, store: str = "classic") -> Iterator[str]:
+def nested_engine(suite: str = SUITE, kind: str = "classic") -> Iterator[str]:
     """Start an engine of its own and yield its address; remove all of it at the end."""
     folder = Path(tempfile.mkdtemp(prefix="paas-nested-", dir="/var/tmp"))
     with contextlib.closing(docker.APIClient()) as outer:
@@ -60,7 +68,7 @@ def nested_engine(suite: str = SUITE, store: str = "classic") -> Iterator[str]:
         made = outer.create_container(
             image,
             ["/bin/sh", "-c", START],
-            environment={"DAEMON_JSON": _daemon_json(store)},
+            environment={"DAEMON_JSON": json.dumps(KINDS[kind])},
             host_config=_host_config(outer, folder),
             labels={"paas.test": "nested-engine"},
         )
@@ -89,11 +97,6 @@ def _ensure_image(outer: docker.APIClient, suite: str) -> str:
         made = rootfs.RootFs(name, "test-engine", packages)
         rootfs.make_image(Settings(suite=suite), made, None, print)
     return name
-
-
-def _daemon_json(store: str) -> str:
-    """Return the engine's configuration; STORES are the stores."""
-    return json.dumps({"features": {"containerd-snapshotter": bool(STORES.index(store))}})
 
 
 def _host_config(outer: docker.APIClient, folder: Path) -> dict[str, object]:

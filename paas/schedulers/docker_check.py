@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from paas.errors import EngineUnavailable
 from paas.model import Finding
 from paas.schedulers.engine import Engine
+from paas.schedulers.user_map import NEEDED, user_map
 from paas.settings import Settings
 
 Version = tuple[int, ...]
@@ -36,6 +37,7 @@ def _findings(
     yield _engine_version(str(version["Version"]))
     yield _runc_version(version)
     yield from _security_options(info.get("SecurityOptions") or [])
+    yield _user_namespaces(info)
     yield _cgroups(info)
     yield _live_restore(info)
     yield _storage(info)
@@ -102,15 +104,25 @@ def _security_options(options: list[str]) -> Iterator[Finding]:
             "neither AppArmor nor SELinux confines containers",
             "Debian and Ubuntu: apt install apparmor, then restart the host",
         )
-    if "name=userns" in names or "name=rootless" in names:
-        yield Finding("user namespaces", "ok", "root in a build is not root on the host")
-    else:
-        yield Finding(
+
+
+def _user_namespaces(info: Mapping[str, Any]) -> Finding:
+    names = {field for o in info.get("SecurityOptions") or [] for field in o.split(",")}
+    if not names & {"name=userns", "name=rootless"}:
+        return Finding(
             "user namespaces",
             "warn",
             "root in a build step is root on the host, if it escapes",
-            'Set "userns-remap": "default" in /etc/docker/daemon.json on a fresh host',
+            "On a fresh host userns-remap helps, with a wide range: docs/security.md says how",
         )
+    if not user_map(info).is_wide_enough:
+        return Finding(
+            "user namespaces",
+            "fail",
+            f"userns-remap maps fewer than {NEEDED} users: apps cannot be started",
+            "Make the range in /etc/subuid and /etc/subgid wider: docs/security.md says how",
+        )
+    return Finding("user namespaces", "ok", "root in a build is not root on the host")
 
 
 def _cgroups(info: Mapping[str, Any]) -> Finding:

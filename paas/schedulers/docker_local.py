@@ -48,6 +48,7 @@ from paas.schedulers.observe import from_inspect, from_list, missing
 from paas.schedulers.policy import KEPT, NOT_KEPT, set_policy
 from paas.schedulers.profile import container_name, container_settings
 from paas.schedulers.refusals import start_failed
+from paas.schedulers.user_map import user_map
 from paas.settings import Settings
 
 PARALLEL = 16  # threads that stop containers; each mostly waits
@@ -235,7 +236,9 @@ class DockerLocal:
         volumes.make(self._settings, name, size)
 
     def give_volume(self, name: str, app: App) -> None:
-        volumes.give(self._settings, name, app.uid)
+        with self._engine.answering():
+            users = user_map(self._engine.api.info())
+        volumes.give(self._settings, name, app.uid, users)
 
     def volume_usage(self, name: str) -> tuple[int, int]:
         return volumes.used(self._settings, name)

@@ -6,12 +6,14 @@ from paas.errors import ImageMissing, StartFailed
 from paas.schedulers.base import ProcessSpec
 
 NO_IMAGE = r"no such image"
+MAP = "The engine has no such user: its userns-remap is too narrow, see paas doctor"
 CAUSES = (
     (NO_IMAGE, "Run: ps:rebuild {app}"),
     (r"no command specified", "Add a CMD to the Dockerfile, or a Procfile with a web: line"),
     (r"address already in use", "Push again: an older container was still leaving"),
     (r"argument list too long", "Make config values smaller: 64 KiB each, 1 MiB together"),
     (r"no space left", "Free disk space on the host; see: paas doctor"),
+    (r"uid=[0-9]+\S*: invalid argument", MAP),
     (r"minimum memory limit", "Run: security:set {app} memory 128m"),
 )
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from paas.disk import space
 from paas.errors import Conflict, DiskFull, StartFailed, Unavailable
 from paas.schedulers.engine import Engine
+from paas.schedulers.user_map import UserMap
 from paas.settings import MB, Settings
 
 SECONDS = 120
@@ -97,14 +98,15 @@ def attach_all(settings: Settings) -> list[str]:
     return failed
 
 
-def give(settings: Settings, name: str, uid: int) -> None:
-    """Make all files of a volume this user's; links are not followed."""
+def give(settings: Settings, name: str, uid: int, users: UserMap) -> None:
+    """Make all files of a volume this user's of containers; links are not followed."""
     attach(settings, name)
     data = data_folder(settings, name)
+    owner = (users.uid + uid, users.gid + uid)
     for _, directories, files, folder_fd in os.fwalk(data):  # by descriptors: links lead nowhere
         for each in (*directories, *files):
-            os.chown(each, uid, uid, dir_fd=folder_fd, follow_symlinks=False)
-    os.chown(data, uid, uid, follow_symlinks=False)
+            os.chown(each, *owner, dir_fd=folder_fd, follow_symlinks=False)
+    os.chown(data, *owner, follow_symlinks=False)
 
 
 def used(settings: Settings, name: str) -> tuple[int, int]:

@@ -60,6 +60,7 @@ def test_runc_with_known_holes_is_named(runc: str, level: str) -> None:
     [
         ({"SecurityOptions": ["name=seccomp,profile=builtin"]}, "security module", "warn"),
         ({"SecurityOptions": ["name=seccomp,profile=builtin"]}, "user namespaces", "warn"),
+        ({"DockerRootDir": "/var/lib/docker/231072.231072"}, "user namespaces", "fail"),
         ({"SecurityOptions": None}, "seccomp", "fail"),
         ({"MemoryLimit": False}, "cgroups", "fail"),
         ({"CgroupVersion": "1"}, "cgroups", "warn"),

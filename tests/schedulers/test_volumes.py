@@ -2,15 +2,18 @@
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import docker
 import pytest
 
 from paas.errors import Conflict, DiskFull, StartFailed
 from paas.schedulers import volumes
 from paas.schedulers.base import ProcessSpec, Resources
 from paas.schedulers.docker_local import DockerLocal
+from paas.schedulers.user_map import user_map
 from paas.settings import MB, Settings
 from paas.volume import HostMount, Mount
 from tests.schedulers.conftest import Prison
@@ -102,7 +105,9 @@ def test_another_app_gets_all_files_and_no_link_leads_out(
     run(scheduler, spec(prison, f"mkdir /data/d; echo 1 > /data/d/f; ln -s {tmp_path} /data/l"))
     scheduler.give_volume("data", replace(APP, id=2))
     data = volumes.data_folder(settings, "data")
-    assert {path.lstat().st_uid for path in [data, *data.rglob("*")]} == {APP.uid + 1}
+    with closing(docker.APIClient(settings.engine)) as engine:
+        owner = user_map(engine.info()).uid + APP.uid + 1
+    assert {path.lstat().st_uid for path in [data, *data.rglob("*")]} == {owner}
     assert tmp_path.stat().st_uid == 0
 
 
