@@ -18,6 +18,7 @@ MOST = 1000
 DEPLOYS = 50  # that made no release that is kept: failures, scales, restarts
 ROLLBACK = re.compile(r"rollback to v([0-9]+)", re.ASCII)
 PRUNE, LIMIT = "prune", 300.0  # lane, and seconds for one app
+AGAIN = 1  # the status of a job that is to be done again
 log = logging.getLogger(__name__)
 
 
@@ -164,7 +165,8 @@ class Pruner:
         run = lambda: self._prune(platform, app_id)  # noqa: E731 - a closure that fits into the line
         return Job(f"prune {app_id}", PRUNE, LIMIT, run, remember)
 
-    def _prune(self, platform: Platform, app_id: int) -> None:
+    def _prune(self, platform: Platform, app_id: int) -> int:
+        """Prune the app; return 0, or AGAIN when somebody else is busy with it for a moment."""
         try:
             app = platform.store.apps.by_id(app_id)
             with platform.locks.app(app.id, "paas", "prune", patience=0):
@@ -172,10 +174,14 @@ class Pruner:
                     prune(platform, app)
         except Unavailable:
             raise
-        except (Conflict, NotFound):  # a deploy is at work: it makes the app new again
-            return
+        except NotFound:
+            return 0
+        except Conflict:  # a deploy makes the app new again
+            work = platform.store.deploys.unfinished()
+            return 0 if any(deploy.app_id == app_id for deploy in work) else AGAIN
         except PaasError as error:
             log.warning("images of app %d: %s", app_id, error.message)
+        return 0
 
 
 def _holds_image(role: ContainerRole) -> bool:

@@ -144,6 +144,15 @@ def test_destroying_an_app_leaves_no_image_and_its_twin_its_own(live: World) -> 
     assert live.builder.images(live.app("blog"))
 
 
+def test_an_app_that_the_reconciler_holds_is_pruned_later(live: World) -> None:
+    pruner = Pruner()
+    with live.platform.locks.app(live.app().id, "paas", "reconcile"):
+        pruner.run(live.platform)
+    assert versions(live) == [3, 2, 1]
+    pruner.run(live.platform)
+    assert versions(live) == [3, 2]
+
+
 def test_old_deploys_are_forgotten_with_their_logs_but_for_those_of_releases(
     live: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

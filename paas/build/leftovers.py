@@ -22,6 +22,7 @@ from paas.build.progress import CONTEXT_VERTICES
 DESCRIPTIONS = dict(
     zip(CONTEXT_VERTICES, (("http url ",), ("fileop target", CONTEXT_VERTICES[1])), strict=True)
 )
+WRITES = 60 * 1_000_000_000  # nanoseconds within which a note is written
 Span = tuple[str, int, int]  # vertex name, start, end in nanoseconds since the epoch
 
 
@@ -33,9 +34,18 @@ def note_steps(directory: Path, spans: Iterable[Span]) -> None:
 
 def take_notes(directory: Path) -> tuple[tuple[Path, ...], tuple[Span, ...]]:
     """Return the notes that builds left since the last look, and what stands in them."""
-    notes = tuple(sorted(directory.glob("*.json")))
-    spans = (span for note in notes for span in json.loads(note.read_text()))
-    return notes, tuple((name, start, end) for name, start, end in spans)
+    read = {note: _read(note) for note in sorted(directory.glob("*.json"))}
+    whole = {note: spans for note, spans in read.items() if spans is not None}
+    spans = (span for each in whole.values() for span in each)
+    return tuple(whole), tuple((name, start, end) for name, start, end in spans)
+
+
+def _read(note: Path) -> Sequence[Span] | None:
+    """Return what stands in a note, nothing if its writer died over it; None: it writes yet."""
+    try:
+        return list(json.loads(note.read_text()))
+    except ValueError:
+        return None if time.time_ns() - int(note.stem) < WRITES else ()
 
 
 def contexts_of(spans: Iterable[Span], records: Sequence[Mapping[str, Any]]) -> frozenset[str]:

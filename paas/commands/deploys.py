@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from paas import cancel, workers
+from paas.attempt import is_at_work
 from paas.commands.declare import Access, Context, command
 from paas.commands.reports import JSON, date, heading, listing, show_json, show_values
 from paas.errors import Conflict, NotFound, UsageError
@@ -137,7 +138,7 @@ def _read(platform: Platform, deploy: Deploy, path: Path, *, follow: bool) -> It
     with path.open(errors="replace") as log:
         while True:
             # Looked at before the last block is read, so that no line comes in between.
-            is_over = not follow or _is_over(platform, deploy)
+            is_over = not follow or (_is_over(platform, deploy) and not is_at_work(log))
             while text := log.read(BLOCK):
                 yield text
             if is_over:

@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from paas.git.store import Store, exclusive, read_shallow, sync_directory, write_shallow
+from paas.workers import shielded
 
 LAST = ".idx"  # a pack is seen by readers when its index is there
 
@@ -79,7 +80,8 @@ class Quarantine:
     def close(self) -> None:
         """Remove what was not admitted."""
         self.store.close()
-        self._remove()
+        with shielded():  # a client that goes away cuts its bytes first, and then hangs up
+            self._remove()
 
     def _remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

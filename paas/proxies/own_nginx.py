@@ -10,6 +10,7 @@ import pwd
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from paas.errors import ProxyUnavailable
 from paas.proxies.files import write_file
@@ -68,7 +69,8 @@ def stop(settings: Settings) -> None:
     process = NginxProcess(settings)
     pid = process.pid
     if pid is not None:
-        os.kill(pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it ended a moment ago
+            os.kill(pid, signal.SIGTERM)
         _wait(lambda: process.pid is None)
 
 

@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import threading
@@ -66,6 +67,24 @@ def test_a_log_is_followed_until_the_deploy_is_over(paas: Person, shop: App) -> 
     assert paas("deploys:log", "shop", "-t").out == "-----> Building\n=====> Deployed\n"
     assert time.monotonic() - started >= 0.3
     writer.join()
+
+
+def test_a_log_is_followed_until_its_last_words_which_come_after_the_end(
+    paas: Person, shop: App
+) -> None:
+    record = unfinished(paas, shop)
+    paas.store.deploys.fail(record.id, DeployState.FAILED, "it broke")
+    with (paas.settings.logs / "deploys" / f"{record.id}.log").open("a") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+
+        def go_on() -> None:
+            log.write(" !     It broke\n")
+            log.close()  # which lets go of the lock
+
+        writer = threading.Timer(0.5, go_on)
+        writer.start()
+        assert paas("deploys:log", "shop", "-t").out == "-----> Building\n !     It broke\n"
+        writer.join()
 
 
 def test_following_a_deploy_whose_process_has_died_ends(paas: Person, shop: App) -> None:

@@ -72,8 +72,9 @@ def test_the_exit_status_and_both_outputs_are_passed_on(paas: Instance, shop: Gi
 
 
 def test_who_runs_out_of_memory_is_told_so_and_how_to_get_more(paas: Instance, shop: Git) -> None:
-    here = paas.paas("run", "shop", "tail", "/dev/zero", check=False)
-    for done in (here, shop.ssh.run("run", "shop", "tail", "/dev/zero")):
+    line = "sleep 0.5; exec tail /dev/zero"  # the engine listens a moment after the start
+    here = paas.paas("run", "shop", line, check=False)
+    for done in (here, shop.ssh.run("run", "shop", f"'{line}'")):
         assert (done.returncode, done.stdout) == (137, "")
         assert "The command was ended: it was out of memory (limit 512 MB)" in done.stderr
         assert "Try: resource:limit --process-type run --memory 1024m shop" in done.stderr
