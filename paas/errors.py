@@ -79,11 +79,11 @@ class ImageMissing(StartFailed):
 
 
 class CommandEnded(PaasError):
-    """A one-off command was ended; its exit status, which is not 0, is passed on."""
+    """A one-off command was ended; its exit status is passed on, as 1 if that is 0."""
 
     def __init__(self, message: str, status: int, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
-        self.exit_status = status
+        self.exit_status = status or 1
 
 
 class HookRefused(PaasError):

@@ -14,7 +14,7 @@ from paas.look import LENIENT, PAUSE, Look, describe, is_good, look_at
 from paas.manifest import Check
 from paas.model import App, Container, ProcessState
 from paas.schedulers.base import Exit, Listener, Observed, Scheduler
-from paas.walls import recognise
+from paas.walls import Wall, recognise
 
 POLL = 0.05  # seconds between looks while the port is closed; the first ones are closer
 IN_A_ROW = 3
@@ -72,7 +72,7 @@ def wait_up(scheduler: Scheduler, container: Container, app: App, grace: float =
 
 def command_failed(name: str, app: App, ended: Exit, tail: Sequence[str]) -> StartFailed:
     """Return the error for a one-off command ("release") that ended like this."""
-    wall = recognise(tail, app.name)
+    wall = recognise(tail, app.name, name)
     what, hint = _how_it_ended(ended.status), str(wall) if wall else _exit_hint(ended.status)
     if ended.ran_out_of_memory:
         what, wall = f"was killed: {out_of_memory(ended.memory)}", None
@@ -138,9 +138,12 @@ class Process:
         lived = max(observed.finished_at - observed.started_at, 0.0)
         return self._failure(f"{_how_it_ended(code)} after {lived:.1f} s", _exit_hint(code))
 
+    def _wall(self, lines: Sequence[str]) -> Wall | None:
+        return recognise(lines, self.app.name, self.container.process_type)
+
     def _failure(self, what: str, hint: str, *, look_for_walls: bool = True) -> StartFailed:
         lines = self.scheduler.tail(self.container.id, TAIL)
-        wall = recognise(lines, self.app.name) if look_for_walls else None
+        wall = self._wall(lines) if look_for_walls else None
         return StartFailed(
             f"{self.container.process} {what}", details=lines, hint=str(wall) if wall else hint
         )

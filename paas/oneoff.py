@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from paas import fleet, health, workers
-from paas.errors import CommandEnded, PaasError, Unavailable
+from paas.errors import CommandEnded, NotFound, PaasError, Unavailable
 from paas.model import App, Container, ContainerRole, ProcessState, Release
 from paas.platform import Platform
 from paas.reporter import clean
@@ -69,7 +69,7 @@ def hold(
     finally:
         with shielded():
             why = runs.end(run, ended.status if ended else None, why)
-    if why and ended.status:
+    if why:
         hint = health.more_memory(app, run.kind, ended.memory) if _out_of_memory(ended) else ""
         raise CommandEnded(f"The command was ended: {why}", ended.status, hint=hint)
     return ended.status
@@ -91,8 +91,13 @@ def leave(
     try:
         before(run)
         container_id = platform.scheduler.start(_spec(platform, app, release, errand, run))
-        return runs.started(run, container_id, alone=True)
     except PaasError as failure:
+        runs.end(run, None, failure.message)
+        raise
+    try:
+        return runs.started(run, container_id, alone=True)
+    except NotFound as failure:  # somebody ended it before
+        platform.scheduler.stop([container_id], timeout=1)
         runs.end(run, None, failure.message)
         raise
 
@@ -101,7 +106,11 @@ def stop(platform: Platform, run: Run, why: str) -> None:
     """End it: TERM, KILL after a moment. Who holds it sees its end, and is told why."""
     platform.store.runs.explain(run, why)
     if run.container_id:
-        platform.scheduler.park(run.container_id, STOP)
+        try:
+            platform.scheduler.park(run.container_id, STOP)
+        except PaasError:
+            platform.store.runs.spare(run)
+            raise
     if run.pid is None:
         _close(platform, run, platform.scheduler.inspect(run.container_id), why)
 

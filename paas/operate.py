@@ -120,6 +120,8 @@ def destroy(platform: Platform, app: App, *, unborn_of: Worker | None = None) ->
         platform.proxy.withdraw(app.name)
         platform.proxy.switch(app.name, ())
         platform.store.apps.set_desired(app.id, Desired.STOPPED)
+        for run in platform.store.runs.open(app.id):
+            platform.store.runs.explain(run, "its app was destroyed")
         platform.scheduler.destroy(app)
         platform.builder.remove_images(app, platform.builder.images(app))
         platform.repos.destroy(app)

@@ -84,5 +84,5 @@ def _walls(platform: Platform, app: App, row: Container, observed: Observed) -> 
         limit = observed.memory
         hint = health.more_memory(app, row.process_type, limit)
         yield f"It was {health.out_of_memory(limit)}. {hint}"
-    elif wall := recognise(platform.scheduler.tail(observed.id, LINES), app.name):
+    elif wall := recognise(platform.scheduler.tail(observed.id, LINES), app.name, row.process_type):
         yield str(wall)

@@ -6,7 +6,7 @@ Used by health at start, and by ps:report at any time later.
 import posixpath
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paas.options import NEEDED
 
@@ -14,6 +14,7 @@ PATH = r"['\"]?(?P<path>/[^'\"\s:,)]*)"
 APP_FOLDER = "/app"  # where buildpacks put an app
 LONGEST = 1000  # characters of a line: the patterns take the square of that, and apps write it
 TMP = "/tmp"  # noqa: S108 - the container's own tmpfs
+TYPE = "TYPE"  # in hints: the type of the process
 NAME = r"[A-Z][A-Z0-9_]{1,127}"
 
 
@@ -32,12 +33,13 @@ class Wall:
 Explain = Callable[[re.Match[str], str], Wall]
 
 
-def recognise(lines: Sequence[str], app: str) -> Wall | None:
-    """Return the wall that the last telling line names, None if no line tells."""
+def recognise(lines: Sequence[str], app: str, process_type: str) -> Wall | None:
+    """Return the wall that the last telling line of such a process names, None if none tells."""
     for line in (each[:LONGEST] for each in reversed(lines)):
         for pattern, explain in RULES:
             if found := pattern.search(line):
-                return explain(found, app)
+                wall = explain(found, app)
+                return replace(wall, hint=wall.hint.replace(TYPE, process_type))
     return None
 
 
@@ -105,7 +107,9 @@ _format = _says(
     "The program is for another processor, or a script without a #! line",
     "Build it for this machine, or start the script with #!/bin/sh",
 )
-_memory = _says("memory", "It ran out of memory", "Try: resource:limit --memory 1024m {app}")
+_memory = _says(
+    "memory", "It ran out of memory", "Try: resource:limit --process-type TYPE --memory 1024m {app}"
+)
 _processes = _says(
     "processes",
     "It may not have more processes and threads",

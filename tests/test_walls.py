@@ -31,7 +31,7 @@ SEEN = [
     ("[FATAL tini (7)] exec /srv/app failed: No such file or directory", "command", "CMD"),
     ("[FATAL tini (7)] exec ./run failed: Permission denied", "command", "--chmod=+x"),
     ("[FATAL tini (7)] exec ./run failed: Exec format error", "command", "#!"),
-    ("FATAL ERROR: Reached heap limit - JavaScript heap out of memory", "memory", "memory 1024m"),
+    ("FATAL ERROR: JavaScript heap out of memory", "memory", "--process-type web --memory 1024m"),
     ("RuntimeError: can't start new thread", "processes", "pids 512"),
     ("Error: listen EADDRINUSE: address already in use :::5000", "port", "$PORT"),
     ("chown: changing ownership of '/data': Operation not permitted", "forbidden", "Dockerfile"),
@@ -40,14 +40,14 @@ SEEN = [
 
 @pytest.mark.parametrize(("line", "kind", "hint"), SEEN)
 def test_a_wall_is_named_with_the_command_that_opens_it(line: str, kind: str, hint: str) -> None:
-    wall = recognise(["starting", line, "bye"], "shop")
+    wall = recognise(["starting", line, "bye"], "shop", "web")
     assert wall is not None
     assert wall.kind == kind
     assert hint in wall.hint
 
 
 def test_the_last_wall_counts() -> None:
-    wall = recognise(["KeyError: 'A_KEY'", "KeyError: 'B_KEY'"], "shop")
+    wall = recognise(["KeyError: 'A_KEY'", "KeyError: 'B_KEY'"], "shop", "web")
     assert str(wall) == "The variable B_KEY is not set for shop. Try: config:set shop B_KEY=..."
 
 
@@ -55,11 +55,11 @@ def test_the_last_wall_counts() -> None:
     "line", ["", "KeyError: 'user'", "GET / 200", "listening on 5000", "Cannot find module './x'"]
 )
 def test_ordinary_lines_are_no_wall(line: str) -> None:
-    assert recognise([line], "shop") is None
+    assert recognise([line], "shop", "web") is None
 
 
 def test_a_long_line_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     line = "x" * LONGEST + " KeyError: 'SECRET_KEY'"
-    assert recognise([line], "shop") is None
+    assert recognise([line], "shop", "web") is None
     monkeypatch.setattr("paas.walls.LONGEST", len(line))
-    assert recognise([line], "shop")
+    assert recognise([line], "shop", "web")

@@ -64,13 +64,14 @@ def _describe(api: APIClient, image: str) -> Image:
     """Return the image as the engine knows it."""
     try:
         found = api.inspect_image(image)  # type: ignore[no-untyped-call] # its stub lacks types
+        size = max(found["Size"], size_of(api, found["Id"]))
     except APIError as error:
         raise BuildFailed(f"The image was lost right after its build: {error}") from error
     config = found["Config"]
     ports = (port.split("/") for port in config.get("ExposedPorts") or {})
     return Image(
         id=found["Id"],
-        size=size_of(api, found["Id"]),
+        size=size,
         exposed=tuple(sorted(int(number) for number, kind in ports if kind == "tcp")),
         volumes=tuple(sorted(config.get("Volumes") or {})),
         command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),

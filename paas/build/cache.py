@@ -61,9 +61,16 @@ def read_records(api: APIClient) -> Sequence[Record]:
     images that are just being made are an error with the containerd store.
     """
     url = f"{api.base_url}/v{api.api_version}/system/df"
-    answer = api.get(url, params={"type": "build-cache"})
+    query = {"type": "build-cache", "verbose": "1"}
+    answer = api.get(url, params=query, timeout=api.timeout)
     answer.raise_for_status()
-    return tuple(answer.json()["BuildCache"] or ())
+    return records_in(answer.json())
+
+
+def records_in(answer: Mapping[str, Any]) -> Sequence[Record]:
+    """Return the records of the cache: as Engine API 1.52 tells them, or as earlier ones do."""
+    usage = answer.get("BuildCacheUsage") or {}
+    return tuple(usage.get("Items") or answer.get("BuildCache") or ())
 
 
 def uses_containerd(api: APIClient) -> bool:

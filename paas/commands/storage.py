@@ -215,7 +215,8 @@ def _mount_path(  # noqa: PLR0913, PLR0917 - as storage:mount
     wanted = HostMount(app.id, path, place, name, readonly or mode == "ro")
     host_paths.mount(context.platform, app, wanted)
     click.echo(f"{STEP}{path} of the host is mounted at {place} of {app.name}")
-    click.echo(f"{DETAIL}Its processes are user {app.uid} there; nothing limits what they write")
+    user = context.platform.scheduler.host_user(app)
+    click.echo(f"{DETAIL}Its processes are user {user} there; nothing limits what they write")
     click.echo(f"{DETAIL}It takes effect when its processes start next: ps:restart {app.name}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from docker.errors import APIError, NotFound
 
 from paas.errors import StartFailed
+from paas.model import ProcessState
 from paas.schedulers import gate
 from paas.schedulers.base import KILLED, Exit, Observed, ProcessSpec, Streams, Window
 from paas.schedulers.engine import TIMEOUT, Engine
@@ -125,9 +126,11 @@ def wait_for_end(engine: Engine, container_id: str) -> Exit:
     """Return how a container ended, however long it takes after it closed its output."""
     while True:
         with engine.answering():
-            if not engine.api.inspect_container(container_id)["State"]["Running"]:
-                status = int(engine.api.wait(container_id, timeout=TIMEOUT)["StatusCode"])
-                return how_it_ended(engine, container_id, status)
+            seen = _look(engine, container_id)
+        if seen.state is ProcessState.MISSING:  # removed by somebody, who ended it first
+            return Exit(KILLED)
+        if seen.exit_code is not None:
+            return how_it_ended(engine, container_id, seen.exit_code)
         time.sleep(POLL)
 
 

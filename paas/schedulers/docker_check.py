@@ -115,7 +115,15 @@ def _user_namespaces(info: Mapping[str, Any]) -> Finding:
             "root in a build step is root on the host, if it escapes",
             "On a fresh host userns-remap helps, with a wide range: docs/security.md says how",
         )
-    if not user_map(info).is_wide_enough:
+    users = user_map(info)
+    if "name=userns" in names and not users.uid:
+        return Finding(
+            "user namespaces",
+            "warn",
+            "the engine maps users, and does not tell which",
+            "Files of volumes may belong to none of an app's users: docs/security.md",
+        )
+    if not users.is_wide_enough:
         return Finding(
             "user namespaces",
             "fail",

@@ -48,7 +48,7 @@ from paas.schedulers.observe import from_inspect, from_list, missing
 from paas.schedulers.policy import KEPT, NOT_KEPT, set_policy
 from paas.schedulers.profile import container_name, container_settings
 from paas.schedulers.refusals import start_failed
-from paas.schedulers.user_map import user_map
+from paas.schedulers.user_map import UserMap, user_map
 from paas.settings import Settings
 
 PARALLEL = 16  # threads that stop containers; each mostly waits
@@ -236,9 +236,10 @@ class DockerLocal:
         volumes.make(self._settings, name, size)
 
     def give_volume(self, name: str, app: App) -> None:
-        with self._engine.answering():
-            users = user_map(self._engine.api.info())
-        volumes.give(self._settings, name, app.uid, users)
+        volumes.give(self._settings, name, app.uid, self._users())
+
+    def host_user(self, app: App) -> int:
+        return self._users().uid + app.uid
 
     def volume_usage(self, name: str) -> tuple[int, int]:
         return volumes.used(self._settings, name)
@@ -246,6 +247,10 @@ class DockerLocal:
     def remove_volume(self, name: str) -> None:
         volumes.refuse_used(self._engine, self._settings, name)
         volumes.remove(self._settings, name)
+
+    def _users(self) -> UserMap:
+        with self._engine.answering():
+            return user_map(self._engine.api.info())
 
     def close(self) -> None:
         """Close idle connections to the engine; the next use opens new ones."""

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from docker.errors import APIError, NotFound
 
-from paas.errors import EngineUnavailable, StartFailed
+from paas.errors import StartFailed
 from paas.schedulers import gate
 from paas.schedulers.attached import GRACE, POLL, follow_size, opened
 from paas.schedulers.base import Streams
 from paas.schedulers.engine import HTTP_CONFLICT, Engine
 from paas.settings import Settings
-from paas.workers import shielded
+from paas.workers import Worker, interrupt, shielded, started_at
 
 BEGINS = 2.0  # seconds within which an exec that was asked for begins
 
@@ -32,14 +32,10 @@ def run(  # noqa: PLR0913, PLR0917 - where, what, and what it is connected with
     waits = can_wait(engine, container_id, streams)
     command = gate.put_before_command(argv) if waits else argv
     exec_id = create_exec(engine, container_id, command, streams, environ)
-    begins = BEGINS
     try:
         return run_exec(engine, settings, exec_id, streams, waits=waits)
-    except EngineUnavailable:  # it was refused
-        begins = 0.0
-        raise
     finally:
-        end_exec(engine, container_id, exec_id, begins)
+        end_exec(engine, container_id, exec_id)
 
 
 def create_exec(
@@ -103,21 +99,20 @@ def wait_for_exec(engine: Engine, exec_id: str) -> int:
         time.sleep(POLL)
 
 
-def end_exec(engine: Engine, container_id: str, exec_id: str, begins: float) -> None:
-    """End what an exec started if it still runs: the engine leaves it behind.
-
-    It is waited for `begins` seconds: a start that was asked for happens although nobody waits.
-    """
+def end_exec(engine: Engine, container_id: str, exec_id: str) -> None:
+    """End what an exec started if it still runs: the engine leaves it behind."""
     with shielded(), engine.answering():
-        if pid := _pid_of(engine, exec_id, time.monotonic() + begins):
-            _end_group(pid, container_id)
+        if pid := _pid_of(engine, exec_id):
+            _end_session(pid, container_id)
 
 
-def _pid_of(engine: Engine, exec_id: str, deadline: float) -> int:
+def _pid_of(engine: Engine, exec_id: str) -> int:
     """Return the pid of what an exec runs, 0 when it has ended or does not begin.
 
-    What it starts is there a moment before the engine knows its pid.
+    A start that was asked for happens although nobody waits for it, and what it starts is there
+    a moment before the engine knows its pid.
     """
+    deadline = time.monotonic() + BEGINS
     while True:
         try:
             seen = engine.api.exec_inspect(exec_id)
@@ -130,26 +125,29 @@ def _pid_of(engine: Engine, exec_id: str, deadline: float) -> int:
         time.sleep(POLL)
 
 
-def _end_group(pid: int, container_id: str) -> None:
-    """Send HUP, then KILL to the process group: runc makes what it execs a session of its own."""
+def _end_session(session: int, container_id: str) -> None:
+    """Send HUP, then KILL to all of a session: runc makes what it execs the leader of one.
+
+    A shell with a terminal gives each of its jobs a process group, all in its session.
+    """
     for kind in (signal.SIGHUP, signal.SIGKILL):
         deadline = time.monotonic() + GRACE
-        if _has_members(pid, container_id):
-            with suppress(ProcessLookupError):
-                os.killpg(pid, kind)
-        while _has_members(pid, container_id) and time.monotonic() < deadline:
+        for pid, started in _members(session, container_id):
+            interrupt(pid, started, kind)
+        while _members(session, container_id) and time.monotonic() < deadline:
             time.sleep(POLL)
 
 
-def _has_members(group: int, container_id: str) -> bool:
-    """Whether a process of this container is in the group: its leader may be gone before others."""
+def _members(session: int, container_id: str) -> list[Worker]:
+    """Return this container's processes in a session: its leader may be gone before others."""
     pids = (int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit())
-    return any(_is_in(pid, container_id) for pid in pids if _group_of(pid) == group)
+    members = ((pid, started_at(pid)) for pid in pids if _session_of(pid) == session)
+    return [(pid, at) for pid, at in members if at is not None and _is_in(pid, container_id)]
 
 
-def _group_of(pid: int) -> int | None:
+def _session_of(pid: int) -> int | None:
     with suppress(ProcessLookupError):
-        return os.getpgid(pid)
+        return os.getsid(pid)
     return None
 
 

@@ -53,7 +53,7 @@ class SqliteRuns:
         with self._database.write():
             row = self._database.row(
                 "UPDATE runs SET engine_id = ?2, pid = iif(?3, NULL, pid)"  # noqa: S608 - constant
-                f" WHERE id = ?1 AND finished_at IS NULL RETURNING {COLUMNS}",
+                f" WHERE id = ?1 AND finished_at IS NULL AND error = '' RETURNING {COLUMNS}",
                 *(run.id, container_id, alone),
             )
         if row is None:
@@ -64,14 +64,21 @@ class SqliteRuns:
         """Say beforehand why somebody ends it."""
         with self._database.write():
             self._database.execute(
-                "UPDATE runs SET error = ?2 WHERE id = ?1 AND finished_at IS NULL", run.id, why
+                "UPDATE runs SET error = ?2 WHERE id = ?1 AND finished_at IS NULL AND error = ''",
+                *(run.id, why),
+            )
+
+    def spare(self, run: Run) -> None:
+        with self._database.write():
+            self._database.execute(
+                "UPDATE runs SET error = '' WHERE id = ? AND finished_at IS NULL", run.id
             )
 
     def end(self, run: Run, status: int | None, error: str = "", output: str = "") -> str:
         with self._database.write():
             ended = self._finish(run, status, error, output)
             if ended is None:
-                return error
+                return self._why(run, error)
             if run.kind is RunKind.CRON and ended.has_failed:
                 self._tell(ended)
             self._database.execute(
@@ -133,6 +140,11 @@ class SqliteRuns:
             *(run.id, time.time(), status, error, output),
         )
         return _run(row) if row else None
+
+    def _why(self, run: Run, error: str) -> str:
+        """Return why a run ended that is over already; with its app its row is gone."""
+        row = self._database.row("SELECT error FROM runs WHERE id = ?", run.id)
+        return (row["error"] or error) if row else "its app was destroyed"
 
     def _tell(self, run: Run) -> None:
         why = run.error or f"exited with code {run.status}"

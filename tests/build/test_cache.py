@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from paas.build.cache import own_records, read_ledger, removable, write_ledger
+from paas.build.cache import own_records, read_ledger, records_in, removable, write_ledger
 from paas.build.trim import trim
 
 SECOND = 1_000_000_000
@@ -77,6 +77,14 @@ def test_where_each_removal_costs_it_is_done_rarely_and_then_more_of_it() -> Non
     records = [record(name, MOUNT, at) for name, at in (("c", 3), ("a", 1), ("b", 2))]
     assert trimmed(Engine(), records, 300, target=150) == []
     assert trimmed(Engine(), records, 299, target=150) == ["a", "b"]
+
+
+def test_both_answers_of_engines_are_understood() -> None:
+    records = [record("a", MOUNT), record("b", MOUNT)]
+    assert list(records_in({"BuildCache": records})) == records
+    assert list(records_in({"BuildCacheUsage": {"Items": records, "TotalCount": 2}})) == records
+    assert records_in({"BuildCacheUsage": {"TotalCount": 0}}) == ()
+    assert records_in({"BuildCache": None}) == ()
 
 
 def test_foreign_shared_and_used_records_are_left_alone() -> None:

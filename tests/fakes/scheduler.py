@@ -289,6 +289,9 @@ class FakeScheduler(FakeEngine):
     def give_volume(self, name: str, app: App) -> None:
         self.stored[name] = (self.stored[name][0], app.uid)
 
+    def host_user(self, app: App) -> int:
+        return app.uid
+
     def volume_usage(self, name: str) -> tuple[int, int]:
         return (0, self.stored[name][0]) if name in self.stored else (0, 0)
 

@@ -173,6 +173,7 @@ def sleeper(prison: Prison) -> Iterator[str]:
 
 MEEK = "while :; do sleep 0.1; done"
 STUBBORN = "trap '' HUP; while :; do sleep 0.1; done"
+JOB = f"set -m; nohup sh -c '{MEEK}' >/dev/null 2>&1 & {MEEK}"  # in a process group of its own
 CHILD = f"nohup sh -c '{MEEK}' >/dev/null 2>&1; true"  # its leader is gone before it
 
 
@@ -193,7 +194,7 @@ def test_an_interrupt_ends_and_removes_a_container(
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("line", [MEEK, STUBBORN, CHILD])
+@pytest.mark.parametrize("line", [MEEK, STUBBORN, CHILD, JOB])
 def test_an_interrupt_ends_a_command_and_leaves_the_process_it_was_run_in(
     prison: Prison, sleeper: str, files: Files, line: str
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from paas.model import Finding
-from paas.schedulers import docker_check
+from paas.schedulers import docker_check, user_map
 from paas.schedulers.engine import Engine
 from tests.contracts.engines import LOCAL
 from tests.schedulers.specs import make_settings
@@ -17,7 +17,16 @@ GOOD_INFO = {
     "CgroupVersion": "2",
     "LiveRestoreEnabled": True,
     "Driver": "overlay2",
+    "DockerRootDir": "/var/lib/docker/1000000.1000000",
 }
+
+
+@pytest.fixture(autouse=True)
+def _ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Map a million users, from the millionth on."""
+    ranges = tmp_path / "ranges"
+    ranges.write_text("dockremap:1000000:1000000\n")
+    monkeypatch.setattr(user_map, "RANGES", (ranges, ranges))
 
 
 def findings(
@@ -61,6 +70,7 @@ def test_runc_with_known_holes_is_named(runc: str, level: str) -> None:
         ({"SecurityOptions": ["name=seccomp,profile=builtin"]}, "security module", "warn"),
         ({"SecurityOptions": ["name=seccomp,profile=builtin"]}, "user namespaces", "warn"),
         ({"DockerRootDir": "/var/lib/docker/231072.231072"}, "user namespaces", "fail"),
+        ({"DockerRootDir": "/data/docker"}, "user namespaces", "warn"),
         ({"SecurityOptions": None}, "seccomp", "fail"),
         ({"MemoryLimit": False}, "cgroups", "fail"),
         ({"CgroupVersion": "1"}, "cgroups", "warn"),

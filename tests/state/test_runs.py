@@ -59,13 +59,30 @@ def test_it_ends_once_and_the_first_word_holds(store: SqliteStore, app: App) -> 
         store.runs.started(run, "c" * 64)
 
 
-def test_what_was_explained_before_the_end_holds(store: SqliteStore, app: App) -> None:
+def test_the_first_explanation_holds(store: SqliteStore, app: App) -> None:
     run = store.runs.begin(app, ERRAND, 1, has_address=True)
     store.runs.explain(run, "it was stopped by ben")
+    store.runs.explain(run, "it did not end within 60 s")
     assert store.runs.end(run, 143, "it was interrupted") == "it was stopped by ben"
     store.runs.explain(run, "too late")
     ended = store.runs.get(app.id, run.id)
     assert (ended.status, ended.error) == (143, "it was stopped by ben")
+    assert store.runs.end(run, None, "again") == "it was stopped by ben"
+
+
+def test_what_is_to_end_is_not_started_unless_it_is_spared(store: SqliteStore, app: App) -> None:
+    run = store.runs.begin(app, ERRAND, 1, has_address=True)
+    store.runs.explain(run, "it was stopped by ben")
+    with pytest.raises(NotFound):
+        store.runs.started(run, "c" * 64)
+    store.runs.spare(run)
+    assert store.runs.started(run, "c" * 64).error == ""
+
+
+def test_what_ended_with_its_app_says_so(store: SqliteStore, app: App) -> None:
+    run = store.runs.begin(app, ERRAND, 1, has_address=True)
+    store.apps.destroy(app.id)
+    assert store.runs.end(run, 143) == "its app was destroyed"
 
 
 def test_of_those_that_are_over_the_newest_are_kept(

@@ -172,6 +172,9 @@ class Scheduler(Protocol):
     def give_volume(self, name: str, app: App) -> None:
         """Make all files in a volume the app's."""
 
+    def host_user(self, app: App) -> int:
+        """Return the user of the host as which the app's processes run."""
+
     def volume_usage(self, name: str) -> tuple[int, int]:
         """Return (bytes used, bytes usable); zeros for a volume that is not there."""
 

@@ -58,7 +58,10 @@ class Runs(Protocol):
         """
 
     def explain(self, run: Run, why: str) -> None:
-        """Say beforehand why somebody ends it."""
+        """Say beforehand why somebody ends it, the first of them; it is not started any more."""
+
+    def spare(self, run: Run) -> None:
+        """Take that back, because it could not be ended."""
 
     def end(self, run: Run, status: int | None, error: str = "", output: str = "") -> str:
         """Say that it is over, once; a job of cron that failed becomes a notice and a line.
