@@ -470,7 +470,7 @@ def test_a_connection_without_a_key_ends_after_its_time(shared: Running) -> None
 
 
 def test_asking_about_a_key_without_signing_buys_no_time(shared: Running) -> None:
-    with limited(shared, unauthenticated=1.0) as door, pytest.MonkeyPatch.context() as patch:
+    with limited(shared, unauthenticated=5.0) as door, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Probing, "signs", False)
         with contextlib.closing(paramiko.Transport(("127.0.0.1", door.port))) as transport:
             transport.start_client(timeout=15)
@@ -479,7 +479,7 @@ def test_asking_about_a_key_without_signing_buys_no_time(shared: Running) -> Non
 
 
 def test_an_idle_connection_ends_after_its_time(shared: Running) -> None:
-    with limited(shared, idle=1.0) as door:
+    with limited(shared, idle=5.0) as door:
         transport = paramiko.Transport(("127.0.0.1", door.port))
         transport.connect(username="paas", pkey=load(shared, "ann"))
         assert run(transport, "test:echo") == b"ann []\n"

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+from tests.faults.parts import await_stopped
 from tests.faults.tally import Tally
 from tests.faults.tripwires import COMMIT_ORDER, RECOVERY, STATES, UNDO
 from tests.faults.world import World, last_words, state_of, wait_for
@@ -57,10 +58,11 @@ def in_the_recovery(world: World, *, quick: bool) -> Tally:
     for line in lines[:1] if quick else lines:
         with tally.attempt(line):
             version = world.commit()
-            world.trap.set("after commit", signal.SIGKILL)
+            world.trap.set("after commit", signal.SIGSTOP)
             client = world.push()
-            wait_for(lambda: world.trap.caught() is not None, lambda: "the trap was not sprung")
-            world.trap.set(line, signal.SIGKILL, RECOVERY)
+            child = await_stopped(world.trap, "after commit")
+            world.trap.set(line, signal.SIGKILL, RECOVERY)  # before there is anything to recover
+            os.kill(child, signal.SIGKILL)
             said = _finish(client)
             wait_for(lambda: world.trap.caught() is not None, lambda: "nobody recovers")
             _assert_caught(world, tally, said)

@@ -92,7 +92,8 @@ def _app_litter(platform: Platform, app: App) -> Iterator[str]:
         yield f"{app.name} runs {[(row.process, row.role) for row in rows]}"
     releases = platform.store.releases.list(app.id)
     repo = platform.settings.repos / f"{app.id}.git"
-    refs = {int(path.name) for path in (repo / "refs" / "paas" / "deploys").glob("*")}
+    names = (path.name for path in (repo / "refs" / "paas" / "deploys").glob("*"))
+    refs = {int(name) for name in names if name.isdigit()}  # beside it, the .lock of a new one
     if refs != (wanted := {release.deploy_id for release in releases}):
         yield f"hidden refs {sorted(refs - wanted)} too many, {sorted(wanted - refs)} too few"
     branch = (repo / "refs" / "heads" / "master").read_text().strip()

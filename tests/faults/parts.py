@@ -31,13 +31,19 @@ ENGINE_LINES = (
 NGINX_LINES = ("before build", "before keep", "after commit", "after switch")
 
 
-@contextlib.contextmanager
-def stopped_at(trap: Trap, line: str) -> Iterator[int]:
-    """Let who comes along the line wait there while the body runs; yield its pid."""
+def await_stopped(trap: Trap, line: str) -> int:
+    """Wait until somebody stands at the line; return its pid."""
     wait_for(lambda: trap.caught() is not None, lambda: f"nobody came along: {line}", 60)
     pid = trap.caught()
     assert pid is not None
     wait_for(lambda: state_of(pid) == "T", lambda: f"{pid} did not stop", 5)
+    return pid
+
+
+@contextlib.contextmanager
+def stopped_at(trap: Trap, line: str) -> Iterator[int]:
+    """Let who comes along the line wait there while the body runs; yield its pid."""
+    pid = await_stopped(trap, line)
     try:
         yield pid
     finally:

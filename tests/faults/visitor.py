@@ -24,6 +24,7 @@ class Visitor:
     lost: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     _resting: threading.Event = field(default_factory=threading.Event)
+    _meeting: threading.Barrier = field(default_factory=lambda: threading.Barrier(len(LANES) + 1))
     _stop: threading.Event = field(default_factory=threading.Event)
     _count: threading.Lock = field(default_factory=threading.Lock)
 
@@ -45,11 +46,12 @@ class Visitor:
     def resting(self) -> Iterator[None]:
         """Send nothing while the body runs, because nobody can answer: nginx is away."""
         self._resting.set()
-        time.sleep(4 * len(LANES) / self.rate)
+        self._meeting.wait(2 * TIMEOUT)  # each lane comes once its request is answered
         try:
             yield
         finally:
             self._resting.clear()
+            self._meeting.wait(2 * TIMEOUT)
 
     def complaint(self) -> str:
         """Return what was lost in one line, "" if nothing was."""
@@ -63,6 +65,9 @@ class Visitor:
             due = max(due + pause, time.monotonic() - 1)
             if self._resting.is_set():
                 connection.close()
+                self._meeting.wait()
+                self._meeting.wait()  # until the rest is over
+                due = time.monotonic()
                 continue
             self._ask(connection, method, kind)
             if kind == "new":

@@ -126,6 +126,11 @@ class Running:
     process: "subprocess.Popen[bytes]"
     output: Path
 
+    def wait_for(self, words: str) -> None:
+        """Wait until the client has shown this; the test's own timeout is the limit."""
+        while words not in self.output.read_text():
+            time.sleep(0.01)
+
     def finish(self) -> tuple[int, str]:
         return self.process.wait(60), self.output.read_text()
 

@@ -223,8 +223,8 @@ def test_a_push_over_a_ref_that_moved_is_told_to_fetch_first(work: Work, tmp_pat
     work.host.wait_for("waiting")
     work.host.plan["deploy"] = "ok"
     work.commit("c.py", "c\n")
-    late = work.start_push("--force", "main")  # saw the same value, and waits for the lock
-    work.host.wait_for("start", times=4)
+    late = work.start_push("--force", "main")  # saw the same value
+    late.wait_for("waiting")  # for the lock
     gate.touch()
     assert running.finish()[0] == 0
     status, text = late.finish()

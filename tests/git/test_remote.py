@@ -32,6 +32,7 @@ from paas.git.base import Remote
 from paas.git.repos import DulwichRepos
 from paas.model import App
 from paas.settings import Settings
+from tests.claims import free_port
 from tests.git.conftest import run_git
 
 APP = App(7, "shop", 1, 0.0)
@@ -286,8 +287,7 @@ def sshd(tmp_path: Path) -> Iterator[tuple[int, str, str]]:
     folder.mkdir()
     host_key, user_key = _key(folder / "host"), _key(folder / "user")
     (folder / "authorized").write_text(user_key)
-    with http.server.HTTPServer(("127.0.0.1", 0), Files) as free:
-        port = free.server_address[1]
+    port = free_port()
     options = {
         "Port": port,
         "ListenAddress": "127.0.0.1",

@@ -15,6 +15,7 @@ JOBS = [
     {"command": "echo half; exit 3", "schedule": "* * * * *"},
     {"command": "echo never", "schedule": "0 0 29 2 *"},
 ]
+PERIOD = 60.0  # seconds between the minutes of the jobs
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,11 @@ def test_at_their_minute_jobs_run_and_what_came_of_them_is_kept(paas: Instance, 
     tidy, half = ids(shop)["tidy"], ids(shop)["echo half; exit 3"]
     paas.paas("stop")
     paas.paas("start")  # a job that was just being begun may have failed by that; the next has not
-    until(lambda: bool(ended(shop, tidy, 0)) and bool(ended(shop, half, 3)), "both have run")
+    until(
+        lambda: bool(ended(shop, tidy, 0)) and bool(ended(shop, half, 3)),
+        "both have run",
+        2 * PERIOD,
+    )
     [well, badly] = ended(shop, tidy, 0)[-1], ended(shop, half, 3)[-1]
     assert (well["error"], well["actor"]) == (None, "paas")
     assert badly["state"] == "failed"

@@ -19,9 +19,9 @@ WAIT = 60.0
 ENGINE = "/var/run/docker.sock"
 
 
-def until(true: Callable[[], bool], what: str) -> None:
+def until(true: Callable[[], bool], what: str, patience: float = WAIT) -> None:
     """Wait until something is true; fail with its name when it takes too long."""
-    deadline = time.monotonic() + WAIT
+    deadline = time.monotonic() + patience
     while not true():
         assert time.monotonic() < deadline, what
         time.sleep(0.1)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.journeys.instance import Instance, running
 from tests.journeys.programs import Git
+from tests.journeys.test_hard_times import until
 
 APP = """\
 import os
@@ -55,7 +56,7 @@ PROCFILE = "web: exec python3 app.py\nworker: exec sleep 3600\n"
 
 @pytest.fixture(scope="module")
 def paas() -> Iterator[Instance]:
-    with running(drain_timeout="3", stop_timeout="3", release_timeout="6") as instance:
+    with running(drain_timeout="3", stop_timeout="3") as instance:
         yield instance
 
 
@@ -125,15 +126,19 @@ def use(paas: Instance, seen: Traffic, over: threading.Event, kept: bool) -> Non
             seen.answers += 2
 
 
+def await_answers(seen: Traffic, count: int) -> None:
+    while seen.answers < count:
+        time.sleep(0.05)
+
+
 def test_scaling_up_and_down_under_load_loses_nothing(paas: Instance, shop: Git) -> None:
     with traffic(paas) as seen:
         for count in (2, 3, 1, 2):
             before = seen.answers
             done = shop.ssh.run("ps:scale", "shop", f"web={count}")
             assert done.returncode == 0, done.stderr
-            while seen.answers < before + 60:
-                time.sleep(0.05)
-        time.sleep(5)  # the processes that were scaled away are gone by now
+            await_answers(seen, before + 60)
+        until(lambda: len(paas.containers()) == 2, "those that were scaled away are gone")
         assert len(seen.addresses) >= 3
         seen.addresses.clear()
         time.sleep(1)
@@ -146,7 +151,8 @@ def test_only_the_process_that_is_named_is_restarted(paas: Instance, shop: Git) 
     before = paas.containers()
     with traffic(paas) as seen:
         assert shop.ssh.run("ps:restart", "shop", "web.2").returncode == 0
-        time.sleep(5)
+        until(lambda: len(paas.containers()) == 2, "the old process is gone")
+        await_answers(seen, seen.answers + 60)
     assert seen.failures == []
     kept = set(before) & set(paas.containers())
     assert [name.split(".")[1:3] for name in kept] == [["web", "1"]]
@@ -216,15 +222,17 @@ def test_postdeploy_runs_after_the_switch_and_can_only_complain(paas: Instance, 
     assert version(paas) == "four"
 
 
-def test_a_release_command_that_hangs_is_ended_and_its_container_removed(
-    paas: Instance, shop: Git
-) -> None:
-    write(shop, "hanging", procfile=PROCFILE + "release: sleep 3600\n")
-    done = shop.push(check=False)
-    assert done.returncode != 0
-    assert "The release command did not end within 6 s" in done.stderr
-    assert version(paas) == "four"
-    assert not [name for name in paas.containers() if ".release." in name]
+def test_a_release_command_that_hangs_is_ended_and_its_container_removed() -> None:
+    with running(release_timeout="6") as paas:  # the others' predeploy commands take longer
+        shop = paas.app("shop")
+        write(shop, "one")
+        shop.push()
+        write(shop, "hanging", procfile=PROCFILE + "release: sleep 3600\n")
+        done = shop.push(check=False)
+        assert done.returncode != 0
+        assert "The release command did not end within 6 s" in done.stderr
+        assert version(paas) == "one"
+        assert not [name for name in paas.containers() if ".release." in name]
 
 
 def test_a_check_of_app_json_keeps_a_sick_version_out(paas: Instance, shop: Git) -> None:

@@ -45,7 +45,7 @@ def one_offs(paas: Instance) -> list[str]:
 def _nothing_is_left(paas: Instance, shop: Git) -> Iterator[None]:
     yield
     until(lambda: one_offs(paas) == [], "no one-off container is left")
-    assert shop.ssh.run("run:list", "shop").stdout.splitlines()[1:] == []
+    until(lambda: shop.ssh.run("run:list", "shop").stdout.splitlines()[1:] == [], "none is listed")
 
 
 def test_a_command_has_the_image_the_config_and_the_walls_of_the_app(shop: Git) -> None:
@@ -225,7 +225,7 @@ def test_a_request_that_is_killed_leaves_nothing(paas: Instance, shop: Git) -> N
 
 def test_a_detached_command_runs_on_and_its_output_is_kept(paas: Instance, shop: Git) -> None:
     name = shop.ssh.run(
-        "run:detached", "shop", "sh", "-c", "'echo begun; sleep 2; echo over'"
+        "run:detached", "shop", "sh", "-c", "'echo begun; sleep 10; echo over'"
     ).stdout
     assert re.fullmatch(r"shop\.run\.\d+\n", name)
     assert name.strip() in shop.ssh.run("run:list", "shop").stdout

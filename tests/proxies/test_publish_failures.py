@@ -259,7 +259,8 @@ class TestDoctor:
 
     def test_nginx_that_does_not_run_is_a_failure(self, world: World) -> None:
         world.proxy.publish(world.site("shop", 0))
-        os.kill(int(world.settings.nginx_pid.read_text()), signal.SIGKILL)
+        master = int(world.settings.nginx_pid.read_text())
+        os.killpg(master, signal.SIGKILL)  # its workers, too: they would keep the port
         own_nginx.stop(world.settings)
         assert self.levels(world)["nginx"] == "fail"
 

@@ -15,6 +15,7 @@ from paas.firewall import source_address
 from paas.proxies.base import Route
 from paas.proxies.routes import ELEMENT, Routes, restore_commands
 from paas.settings import Settings
+from tests.claims import free_port
 from tests.proxies.client import WebSocket, loads, request
 from tests.proxies.world import PORT, World
 
@@ -200,6 +201,7 @@ class TestPortsThatComeBack:
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def test_after_an_attempt_that_nobody_answered(self, world: World) -> None:
+        port = free_port()
         silent = world.namespace(0, 9)
         silent.ip("link", "set", "eth0", "down")
         new = world.process("v2", 0, 3)
@@ -207,27 +209,29 @@ class TestPortsThatComeBack:
         subprocess.run(["ip", *permanent, "dev", world.settings.bridge(0)], check=True)
         world.proxy.switch("shop", [Route(new.service, silent.address, PORT)])
         with pytest.raises(TimeoutError):
-            self.connect(world, 20123, timeout=0.5)
+            self.connect(world, port, timeout=0.5)
         world.proxy.switch("shop", [new])
-        with self.connect(world, 20123) as again:
+        with self.connect(world, port) as again:
             assert b'"name": "v2"' in self.ask(again)
 
     def test_after_a_connection_that_was_cut(self, world: World) -> None:
+        port = free_port()
         old, new = world.process("v1", 0, 2), world.process("v2", 0, 3)
         world.proxy.switch("shop", [old])
-        with self.connect(world, 20124) as first:
+        with self.connect(world, port) as first:
             first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         world.proxy.switch("shop", [new])
-        with self.connect(world, 20124) as again:
+        with self.connect(world, port) as again:
             assert b'"name": "v2"' in self.ask(again)
 
     def test_after_a_connection_that_the_app_ended(self, world: World) -> None:
+        port = free_port()
         old, new = world.process("v1", 0, 2), world.process("v2", 0, 3)
         world.proxy.switch("shop", [old])
-        with self.connect(world, 20125) as first:
+        with self.connect(world, port) as first:
             assert b'"name": "v1"' in self.ask(first)
         world.proxy.switch("shop", [new])
-        with self.connect(world, 20125) as again:
+        with self.connect(world, port) as again:
             assert b'"name": "v2"' in self.ask(again)
 
 

@@ -217,4 +217,11 @@ def _all_images(bakery: Bakery) -> set[str]:
 def _of_ours(bakery: Bakery, before: set[str]) -> set[str]:
     """New images below the one that was baked; other suites make images too."""
     new = _all_images(bakery) - before
-    return {each for each in new if bakery.inspect(each)["Parent"] == bakery.prison.image}
+    return {each for each in new if _parent(bakery, each) == bakery.prison.image}
+
+
+def _parent(bakery: Bakery, image: str) -> str:
+    """Return the image below this one; "" if another suite has removed it by now."""
+    with contextlib.suppress(NotFound):
+        return str(bakery.inspect(image)["Parent"])
+    return ""

@@ -290,7 +290,8 @@ def test_sshd_reads_the_file_when_it_comes_and_when_it_goes(
 def test_an_sshd_that_would_not_survive_reading_is_not_told_to(
     etc: Path, settings: Settings, host: "subprocess.Popen[bytes]"
 ) -> None:
-    open_openssh_door(settings, str, etc)
+    with reading_anew(etc):
+        open_openssh_door(settings, str, etc)
     before = (etc / "sshd_config").read_text()
     (etc / "sshd_config").write_text(f"{before}Nonsense yes\n")
     gone, said = replace(settings, openssh=False), list[str]()
@@ -309,7 +310,8 @@ def test_an_sshd_that_would_not_survive_reading_is_not_told_to(
 def test_when_paas_leaves_nothing_is_left_to_be_finished(
     etc: Path, settings: Settings, host: "subprocess.Popen[bytes]"
 ) -> None:
-    open_openssh_door(settings, str, etc)
+    with reading_anew(etc):
+        open_openssh_door(settings, str, etc)
     with (etc / "sshd_config").open("a") as file:
         file.write("Nonsense yes\n")
     close_openssh_door(settings, str, etc)
