@@ -268,7 +268,13 @@ def reading_anew(etc: Path) -> Iterator[None]:
     file = etc / "sshd.pid"
     before = file.stat().st_mtime_ns
     yield
-    until(lambda: file.exists() and file.stat().st_mtime_ns > before)
+
+    def is_younger() -> bool:
+        with contextlib.suppress(FileNotFoundError):  # it is just being replaced
+            return file.stat().st_mtime_ns > before
+        return False
+
+    until(is_younger)
 
 
 def until(condition: Callable[[], object]) -> None:
