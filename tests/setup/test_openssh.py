@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -270,7 +270,7 @@ def reading_anew(etc: Path) -> Iterator[None]:
     yield
 
     def is_younger() -> bool:
-        with contextlib.suppress(FileNotFoundError):  # it is just being replaced
+        with suppress(FileNotFoundError):  # it is just being replaced
             return file.stat().st_mtime_ns > before
         return False
 
