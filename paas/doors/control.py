@@ -8,12 +8,14 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
 from paas.doors import wire
 from paas.doors.request import SIZE_LIMIT
 
+AGAIN = 0.05  # seconds after which a signal that was not noticed is sent again
 Resize = Callable[[int, int], None]
 
 
@@ -42,6 +44,7 @@ class Control:
         self._connection = connection
         self._outlives = False
         self._was_hung_up = False
+        self._is_noticed = False
         self._callbacks: list[Resize] = []
 
     def outlive_client(self) -> None:
@@ -76,6 +79,7 @@ class Control:
                 wire.send(self._connection, message)
 
     def _interrupt(self, signum: int, _frame: FrameType | None) -> None:
+        self._is_noticed = True
         if self._outlives and signum != signal.SIGTERM:
             return
         if signum == signal.SIGHUP:
@@ -106,6 +110,14 @@ class Control:
                 self._deliver(name)
 
     def _deliver(self, name: str) -> None:
-        main = threading.main_thread().ident
-        if main and not self._outlives:
-            signal.pthread_kill(main, getattr(signal, f"SIG{name}"))
+        """Signal the main thread until it notices, or takes no such signal at present.
+
+        One that comes just before the thread blocks in a call is noted, but does not end the call.
+        """
+        main, number = threading.main_thread().ident, getattr(signal, f"SIG{name}")
+        self._is_noticed = False  # no lock: a handler that waits for one may wait for itself
+        while main and not (self._is_noticed or self._outlives):
+            if signal.getsignal(number) != self._interrupt:
+                return
+            signal.pthread_kill(main, number)
+            time.sleep(AGAIN)
