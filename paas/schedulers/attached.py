@@ -7,14 +7,14 @@ from contextlib import closing, contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 
 from paas.errors import StartFailed
 from paas.model import ProcessState
 from paas.schedulers import gate
-from paas.schedulers.base import KILLED, Exit, Observed, ProcessSpec, Streams, Window
+from paas.schedulers.base import KILLED, Exit, ProcessSpec, Streams, Window
 from paas.schedulers.engine import TIMEOUT, Engine
-from paas.schedulers.observe import from_inspect, missing
+from paas.schedulers.observe import observe
 from paas.schedulers.removal import remove_container
 from paas.schedulers.streams import Hijacked, hijack, read_frames
 from paas.settings import Settings
@@ -126,7 +126,7 @@ def wait_for_end(engine: Engine, container_id: str) -> Exit:
     """Return how a container ended, however long it takes after it closed its output."""
     while True:
         with engine.answering():
-            seen = _look(engine, container_id)
+            seen = observe(engine.api, container_id)
         if seen.state is ProcessState.MISSING:  # removed by somebody, who ended it first
             return Exit(KILLED)
         if seen.exit_code is not None:
@@ -143,20 +143,13 @@ def how_it_ended(engine: Engine, container_id: str, status: int) -> Exit:
     deadline = time.monotonic() + (HEARS if status == KILLED else 0)
     while status:
         with engine.answering():
-            seen = _look(engine, container_id)
+            seen = observe(engine.api, container_id)
         if seen.oom_killed:
             return Exit(status, seen.memory)
         if time.monotonic() >= deadline:
             break
         time.sleep(POLL)
     return Exit(status)
-
-
-def _look(engine: Engine, container_id: str) -> Observed:
-    try:
-        return from_inspect(engine.api.inspect_container(container_id))
-    except NotFound:  # somebody has removed it
-        return missing(container_id)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ from paas.schedulers.base import (
 from paas.schedulers.engine import HTTP_CONFLICT, TIMEOUT, Engine, explanation
 from paas.schedulers.events import EngineWatch
 from paas.schedulers.links import refuse_links
-from paas.schedulers.observe import from_inspect, from_list, missing
+from paas.schedulers.observe import from_list, observe
 from paas.schedulers.policy import KEPT, NOT_KEPT, set_policy
 from paas.schedulers.profile import container_name, container_settings
 from paas.schedulers.refusals import start_failed
@@ -153,10 +153,7 @@ class DockerLocal:
 
     def inspect(self, container_id: str) -> Observed:
         with self._engine.answering():
-            try:
-                return from_inspect(self._engine.api.inspect_container(container_id))
-            except NotFound:
-                return missing(container_id)
+            return observe(self._engine.api, container_id)
 
     def containers(self) -> tuple[Observed, ...]:
         return self._listed()

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
+from docker import APIClient
+from docker.errors import NotFound
+
 from paas.model import ProcessState
 from paas.schedulers.base import Observed
 
@@ -23,6 +26,14 @@ EXITED = re.compile(r"(?:Exited|Restarting) \((-?[0-9]+)\)", re.ASCII)
 def missing(container_id: str) -> Observed:
     """Return what is known of a container that is gone."""
     return Observed(container_id, "", ProcessState.MISSING)
+
+
+def observe(api: APIClient, container_id: str) -> Observed:
+    """Ask the engine about one container; state MISSING when it is gone. Raises docker's errors."""
+    try:
+        return from_inspect(api.inspect_container(container_id))
+    except NotFound:
+        return missing(container_id)
 
 
 def from_inspect(answer: Mapping[str, Any]) -> Observed:
